@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+/// @dev An account that refuses money.
+contract RefusingReceiver {
+    receive() external payable {
+        revert("no");
+    }
+}
+
+/// @dev An account that answers with more than half a million bytes.
+contract LongWindedReceiver {
+    receive() external payable {
+        assembly ("memory-safe") {
+            return(0, 500000)
+        }
+    }
+}
+
+/// @dev An account that calls back while it is being paid, and remembers the answer.
+contract ReenteringReceiver {
+    address private immutable TARGET;
+    bytes private _data;
+    bytes public answer;
+    bool public succeeded;
+
+    constructor(address target) {
+        TARGET = target;
+    }
+
+    function callBackWith(bytes calldata data) external {
+        _data = data;
+    }
+
+    receive() external payable {
+        (succeeded, answer) = TARGET.call(_data);
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+/// @dev The cheat codes our tests use, as Hardhat's test runner offers them.
+interface Vm {
+    function warp(uint256 timestamp) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
+    function deal(address account, uint256 balance) external;
+    function prank(address sender) external;
+    function startPrank(address sender) external;
+    function stopPrank() external;
+    function expectRevert(bytes calldata data) external;
+    function expectEmit(address emitter) external;
+    function assume(bool condition) external pure;
+    function load(address account, bytes32 slot) external view returns (bytes32);
+    function assertTrue(bool condition, string calldata reason) external pure;
+    function assertEq(uint256 left, uint256 right, string calldata reason) external pure;
+    function assertEq(address left, address right, string calldata reason) external pure;
+    function assertEq(bytes32 left, bytes32 right, string calldata reason) external pure;
+    function assertEq(bytes calldata left, bytes calldata right, string calldata reason) external pure;
+    function assertEq(string calldata left, string calldata right, string calldata reason) external pure;
+}
