@@ -1,0 +1,31 @@
+/** Text forms of bytes, strict both ways, and the few byte operations every format needs. */
+import { base58 as scureBase58, base64urlnopad, hex as scureHex } from '@scure/base'
+
+export const base64url = base64urlnopad
+export const base58 = scureBase58
+
+/** Base64url that spells its bytes in the one way that `base64url` reads: no padding, no stray low bits. */
+export const CANONICAL_BASE64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
+
+/** `0x` and lower-case hex digits, as the chain's interfaces write bytes. */
+export const toHex = (bytes: Uint8Array): `0x${string}` => `0x${scureHex.encode(bytes)}`
+
+/** @throws Error when the text is not `0x` and pairs of hex digits */
+export const fromHex = (text: string): Uint8Array => {
+  if (!text.startsWith('0x')) throw new Error('hex bytes start with 0x')
+  return scureHex.decode(text.slice(2).toLowerCase())
+}
+
+export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
+
+/** @throws TypeError when the bytes are not UTF-8 */
+export const fromUtf8 = (bytes: Uint8Array): string =>
+  new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+
+/** Compares in a time that depends on the lengths only. */
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0)
+  return difference === 0
+}

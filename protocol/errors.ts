@@ -1,0 +1,27 @@
+/** What can be wrong with a message, whoever sent it. Codes are stable: scripts and other programs match on them. */
+
+export type ProtocolErrorCode =
+  | 'ERR_JSON_INVALID'
+  | 'ERR_KEY_INVALID'
+  | 'ERR_KEY_ID_INVALID'
+  | 'ERR_JWS_INVALID'
+  | 'ERR_JWE_INVALID'
+  | 'ERR_VENDOR_URI_INVALID'
+  | 'ERR_PRICE_SHAPE'
+  | 'ERR_CODE_SHAPE'
+  | 'ERR_ANSWER_SHAPE'
+  | 'ERR_SIGNED_TIME'
+  | 'ERR_AUDIENCE'
+  | 'ERR_NONCE'
+  | 'ERR_SEALED_FILE'
+
+/** A message is refused. The text says what is wrong with it and holds none of it. */
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode
+  readonly retryable = false
+  constructor(code: ProtocolErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ProtocolError'
+    this.code = code
+  }
+}

@@ -1,0 +1,32 @@
+/** Every bound on what a peer may send or make us keep, with its unit and its reason. */
+
+/** Modulus of an RSA key, bits: shorter is weak, longer makes us work for strangers. */
+export const RSA_BITS_MIN = 2048
+export const RSA_BITS_MAX = 4096
+
+/** A signed time may differ from ours by this much, seconds: room for bad clocks, not for replays (DESIGN 7). */
+export const SIGNED_TIME_WINDOW_SECONDS = 300
+
+/** A price document with 8 plans and 4096-bit keys is about 12 KiB. */
+export const PRICE_DOCUMENT_BYTES_MAX = 64 * 1024
+
+/** `code` of /cert.info: a 4096-bit key, a signature by it, and JWE overhead come to about 5 KiB. */
+export const CODE_BYTES_MAX = 12 * 1024
+
+/** Answer of /cert.info; bounds what a hostile vendor can make a buyer read. */
+export const CERT_INFO_ANSWER_BYTES_MAX = 256 * 1024
+
+/** Plaintexts of /cert.info answers are padded to a multiple of this many bytes, so that size tells nothing. */
+export const ANSWER_PADDING_BYTES = 4096
+
+/** Server entries that one order may be given. */
+export const SERVER_LIST_MAX = 64
+
+/** Payment methods in one price document: one for each plan on sale and currency. */
+export const PAYMENT_METHODS_MAX = 64
+
+/** Nesting of any JSON we read: parsers recurse, and nothing we define is deeper than 8. */
+export const JSON_DEPTH_MAX = 32
+
+/** A nonce is 16 random bytes: 2^64 requests until two collide by chance. */
+export const NONCE_BYTES = 16
