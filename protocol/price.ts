@@ -3,6 +3,7 @@
  * @see SEED 000 price.json; DESIGN 7
  */
 import { z } from 'zod'
+import { formatAmount, formatPeriod, NATIVE_DECIMALS } from './amount.ts'
 import { equalBytes, utf8 } from './bytes.ts'
 import { canonicalJson } from './json.ts'
 import { flattenedJwsSchema, type FlattenedJws, type Jose } from './jose.ts'
@@ -260,6 +261,12 @@ const matchesPlan = (method: ContractMethod, { vendor, plans }: PriceAnchor): bo
     plan.onSale &&
     plan.token === method.Token &&
     plan.price === BigInt(method.Amount) &&
-    plan.periodSeconds === method.PeriodSeconds
+    plan.periodSeconds === method.PeriodSeconds &&
+    showsPrice(method, plan)
   )
 }
+
+/** What people read says what is paid. Decimals of other tokens are not known here, so only their unit is checked. */
+const showsPrice = ({ Price }: ContractMethod, plan: PlanTerms): boolean =>
+  Price.unit === formatPeriod(plan.periodSeconds) &&
+  (!/^0x0{40}$/.test(plan.token) || Price.amount === formatAmount(plan.price, NATIVE_DECIMALS))

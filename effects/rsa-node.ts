@@ -1,0 +1,70 @@
+/**
+ * RSA and AES-GCM by the platform's native library, for servers whose time goes into little else: a call costs about
+ * what the arithmetic costs. Keys are JWKs, already checked. OAEP draws its padding from the library's own generator.
+ */
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  sign,
+  verify,
+} from 'node:crypto'
+
+/** A JWK with `kty` RSA. */
+type Jwk = object
+
+const OAEP_SHA256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
+const GCM_TAG_BYTES = 16
+
+export interface Sealed {
+  readonly ciphertext: Uint8Array
+  /** 16 bytes. */
+  readonly tag: Uint8Array
+}
+
+export interface NativeRsa {
+  /** RSASSA-PKCS1-v1_5 with SHA-256. */
+  sign(data: Uint8Array, privateKey: Jwk): Uint8Array
+  verify(data: Uint8Array, signature: Uint8Array, publicKey: Jwk): boolean
+  /** RSAES-OAEP with SHA-256. */
+  wrap(secret: Uint8Array, publicKey: Jwk): Uint8Array
+  /** @throws Error when it does not decrypt */
+  unwrap(wrapped: Uint8Array, privateKey: Jwk): Uint8Array
+  /** AES-256-GCM. @param iv 12 bytes, never used twice with a key */
+  seal(plaintext: Uint8Array, key: Uint8Array, iv: Uint8Array, aad: Uint8Array): Sealed
+  /** @throws Error when anything was changed */
+  open(sealed: Sealed, key: Uint8Array, iv: Uint8Array, aad: Uint8Array): Uint8Array
+}
+
+export const createNativeRsa = (): NativeRsa => {
+  // Parsing a key costs as much as using its public half.
+  const parsed = new WeakMap<Jwk, KeyObject>()
+  const keyOf = (jwk: Jwk, parse: typeof createPublicKey | typeof createPrivateKey): KeyObject => {
+    const key = parsed.get(jwk) ?? parse({ key: jwk as JsonWebKey, format: 'jwk' })
+    parsed.set(jwk, key)
+    return key
+  }
+  return {
+    sign: (data, privateKey) => sign('sha256', data, keyOf(privateKey, createPrivateKey)),
+    verify: (data, signature, publicKey) => verify('sha256', data, keyOf(publicKey, createPublicKey), signature),
+    wrap: (secret, publicKey) => publicEncrypt({ key: keyOf(publicKey, createPublicKey), ...OAEP_SHA256 }, secret),
+    unwrap: (wrapped, privateKey) =>
+      privateDecrypt({ key: keyOf(privateKey, createPrivateKey), ...OAEP_SHA256 }, wrapped),
+    seal(plaintext, key, iv, aad) {
+      const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: GCM_TAG_BYTES }).setAAD(aad)
+      const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
+      return { ciphertext, tag: cipher.getAuthTag() }
+    },
+    open({ ciphertext, tag }, key, iv, aad) {
+      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: GCM_TAG_BYTES })
+      decipher.setAAD(aad).setAuthTag(tag)
+      return Buffer.concat([decipher.update(ciphertext), decipher.final()])
+    },
+  }
+}

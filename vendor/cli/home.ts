@@ -1,0 +1,40 @@
+/** The vendor's files in the home folder: its settings and its sealed keys. */
+import { CommandError } from '../../effects/command-error.ts'
+import type { Session } from '../../effects/command.ts'
+import type { FileStore } from '../../effects/store.ts'
+import { utf8 } from '../../protocol/bytes.ts'
+import { parseJson } from '../../protocol/json.ts'
+import { unsealVendorKeys, type VendorKeys } from '../keys.ts'
+import { vendorSettingsSchema, type VendorSettings } from '../settings.ts'
+
+export const KEYS_FILE = 'vendor-keys.json'
+const SETTINGS_FILE = 'vendor.json'
+
+export const readSettingsFile = async (files: FileStore): Promise<VendorSettings | undefined> => {
+  const content = await files.read(SETTINGS_FILE)
+  if (content === undefined) return undefined
+  const parsed = vendorSettingsSchema.safeParse(parseJson(content))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const place = issue?.path.join('.') || 'its content'
+  throw new CommandError('ERR_SETTINGS_INVALID', `in ${SETTINGS_FILE}, ${place}: ${issue?.message ?? 'invalid'}`)
+}
+
+export const writeSettingsFile = (files: FileStore, settings: VendorSettings): Promise<void> =>
+  files.write(SETTINGS_FILE, utf8(`${JSON.stringify(settings, undefined, 2)}\n`))
+
+/** @throws ERR_SETTING_MISSING before `chrove vendor register` */
+export const requireSettings = async ({ effects }: Session): Promise<VendorSettings> => {
+  const settings = await readSettingsFile(effects.files)
+  if (!settings) {
+    throw new CommandError('ERR_SETTING_MISSING', 'this vendor is not registered: run `chrove vendor register`')
+  }
+  return settings
+}
+
+/** @throws ERR_SETTING_MISSING before `chrove vendor init`; ERR_SEALED_FILE for a wrong passphrase */
+export const openKeys = async (session: Session): Promise<VendorKeys> => {
+  const content = await session.effects.files.read(KEYS_FILE)
+  if (!content) throw new CommandError('ERR_SETTING_MISSING', 'no vendor keys here: run `chrove vendor init`')
+  return unsealVendorKeys(content, await session.passphrase(false))
+}
