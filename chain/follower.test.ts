@@ -1,0 +1,414 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type Chain, ChainError } from '../effects/chain.ts'
+import { silentLog } from '../effects/log.ts'
+import { vendorRegistryAbi } from '../protocol/abi/vendor-registry.ts'
+import { createModelChain, type ModelChain, type ModelLog } from '../sim/model-chain.ts'
+import { encodeValues, entryOf, signatureHashOf } from './abi-encode.ts'
+import { FollowError } from './errors.ts'
+import { createFollower, type FollowSettings } from './follower.ts'
+import type { Batch, Projection } from './projection.ts'
+import { type Address, type Block, type BlockRef, parseAddress } from './types.ts'
+
+const registry = parseAddress(`0x${'aa'.repeat(20)}`) as Address
+const payments = parseAddress(`0x${'bb'.repeat(20)}`) as Address
+const chainId = 31337n
+const activeChanged = entryOf(vendorRegistryAbi, 'event', 'ActiveChanged')
+const unreachable = () => new ChainError('ERR_CHAIN_UNREACHABLE', 'test')
+
+const eventLog = (version: number): ModelLog => ({
+  address: registry,
+  topics: [signatureHashOf(activeChanged), encodeValues([{ name: 'vendorId', type: 'uint64' }], [7n])],
+  data: encodeValues(
+    [
+      { name: 'version', type: 'uint32' },
+      { name: 'active', type: 'bool' },
+    ],
+    [version, true],
+  ),
+})
+const strangeLog: ModelLog = { address: payments, topics: [], data: '0x' }
+const foreignLog: ModelLog = { address: parseAddress(`0x${'cc'.repeat(20)}`) as Address, topics: [], data: '0x' }
+
+/** A projection that keeps everything, and holds what it is given to the contract of `Projection`. */
+const createLedger = () => {
+  let blocks: Block[] = []
+  let finalized: BlockRef | undefined
+  let written: { readonly at: BlockRef; readonly what: string }[] = []
+  let crash: 'before' | 'after' | undefined
+  const crashing = (when: 'before' | 'after') => {
+    if (crash !== when) return
+    crash = undefined
+    throw new Error('killed')
+  }
+  const projection: Projection = {
+    recorded: async () => finalized && { finalized, blocks: blocks.toReversed() },
+    async apply(batch) {
+      crashing('before')
+      checkBatch(batch)
+      blocks.push(...batch.blocks)
+      finalized = batch.finalized
+      const events = batch.events.map((event) => {
+        return {
+          evidence: event.evidence,
+          what: event.type === 'ActiveChanged' ? `version ${event.version}` : event.type,
+        }
+      })
+      const strange = batch.undecodable.map(({ log }) => ({ evidence: log.evidence, what: 'undecodable' }))
+      const rows = [...events, ...strange].toSorted(
+        (a, b) => a.evidence.blockNumber - b.evidence.blockNumber || a.evidence.logIndex - b.evidence.logIndex,
+      )
+      written.push(
+        ...rows.map(({ evidence, what }) => ({ at: { number: evidence.blockNumber, hash: evidence.blockHash }, what })),
+      )
+      crashing('after')
+    },
+    async rollBack(to) {
+      crashing('before')
+      assert.ok(finalized && to.number >= finalized.number, 'what is final is not undone')
+      assert.ok(blocks.some(({ hash }) => hash === to.hash))
+      blocks = blocks.filter(({ number }) => number <= to.number)
+      written = written.filter(({ at }) => at.number <= to.number)
+      crashing('after')
+    },
+  }
+  const checkBatch = (batch: Batch) => {
+    const all = [...blocks, ...batch.blocks]
+    assert.equal(all[0]?.number, 0, 'block 0 is recorded first')
+    for (const [i, block] of all.entries()) {
+      const below = all[i - 1]
+      if (!below) continue
+      assert.ok(block.number > below.number)
+      if (block.number === below.number + 1) assert.equal(block.parentHash, below.hash)
+      else assert.ok(block.number <= batch.finalized.number || below.number === 0, 'no header above final is left out')
+    }
+    assert.ok(all.some(({ hash }) => hash === batch.finalized.hash))
+    assert.ok(!finalized || batch.finalized.number >= finalized.number, 'final stays final')
+    for (const { evidence } of batch.events) assert.ok(evidence.blockNumber > (blocks.at(-1)?.number ?? -1))
+  }
+  return {
+    projection,
+    rows: () => written,
+    head: () => blocks.at(-1),
+    /** The next write is cut off by a kill, with nothing of it done or all of it. */
+    crashNext: (when: 'before' | 'after' | undefined) => {
+      crash = when
+    },
+  }
+}
+
+/** The rows that a chain which never changed would leave. */
+const fold = (chain: ModelChain, from = 0, to = Infinity) =>
+  chain
+    .blocks()
+    .filter(({ number }) => number >= from && number <= to)
+    .flatMap(({ number, hash, logs }) =>
+      logs
+        .filter(({ address }) => address !== foreignLog.address)
+        .map((log) => ({
+          at: { number, hash },
+          what: log.address === payments ? 'undecodable' : `version ${Number(log.data.slice(0, 66))}`,
+        })),
+    )
+
+const effectsOf = (chain: Chain) => ({
+  chain,
+  log: silentLog,
+  clock: { nowMs: () => 0, sleep: async () => {} },
+  random: { bytes: (length: number) => new Uint8Array(length) },
+})
+
+const settingsOf = (settings: Partial<FollowSettings> = {}): FollowSettings => ({
+  chainId,
+  contracts: { registry, payments },
+  fromBlock: 0,
+  finalityBlocks: 0,
+  confirmations: 0,
+  pollMs: 1000,
+  ...settings,
+})
+
+const modelOf = (settings: Partial<Parameters<typeof createModelChain>[0]> = {}) =>
+  createModelChain({ chainId, finalityBlocks: 12, tellsFinalized: true, rangeBlocksMax: 5, ...settings })
+
+/** Steps until there is nothing more to do. */
+const settle = async (follower: ReturnType<typeof createFollower>) => {
+  for (let steps = 0; steps < 2000; steps++) {
+    const step = await follower.step().catch((error: unknown) => {
+      if (error instanceof ChainError) return undefined
+      throw error
+    })
+    if (step?.did === 'wait') return
+  }
+  assert.fail('it does not come to rest')
+}
+
+const logArbitrary: fc.Arbitrary<ModelLog> = fc.oneof(
+  { weight: 6, arbitrary: fc.nat({ max: 0xffffffff }).map(eventLog) },
+  { weight: 1, arbitrary: fc.constantFrom(strangeLog, foreignLog) },
+)
+const logsArbitrary = fc.array(logArbitrary, { maxLength: 3 })
+
+type Act = (chain: ModelChain) => void
+const change: fc.Arbitrary<Act> = fc.oneof(
+  fc.array(logsArbitrary, { minLength: 1, maxLength: 30 }).map(
+    (blocks): Act =>
+      (chain) =>
+        blocks.forEach(chain.append),
+  ),
+  fc.tuple(fc.integer({ min: 1, max: 12 }), fc.array(logsArbitrary, { minLength: 1, maxLength: 14 })).map(
+    ([depth, blocks]): Act =>
+      (chain) =>
+        chain.reorg(depth, blocks),
+  ),
+  fc.integer({ min: 1, max: 20 }).map(
+    (blocks): Act =>
+      (chain) =>
+        chain.lag(blocks),
+  ),
+  fc.constantFrom('ERR_CHAIN_UNREACHABLE', 'ERR_CHAIN_REFUSED', 'ERR_CHAIN_MALFORMED').map(
+    (code): Act =>
+      (chain) =>
+        chain.fail(new ChainError(code, 'test')),
+  ),
+)
+type Command =
+  | { readonly do: 'change'; readonly act: Act; readonly afterQuestions: number }
+  | { readonly do: 'step' | 'restart' | 'crash-before' | 'crash-after' }
+const commands: fc.Arbitrary<Command[]> = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('change' as const), act: change, afterQuestions: fc.nat({ max: 8 }) }),
+    fc.record({
+      do: fc.constantFrom(
+        'step' as const,
+        'step' as const,
+        'restart' as const,
+        'crash-before' as const,
+        'crash-after' as const,
+      ),
+    }),
+  ),
+  { minLength: 10, maxLength: 120, size: 'max' },
+)
+
+describe('a projection that follows a chain', () => {
+  it('equals the fold of the canonical chain after any reorgs, faults, kills and restarts', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        commands,
+        fc.boolean(),
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: 0, max: 20 }),
+        async (list, tellsFinalized, confirmations, fromBlock) => {
+          const chain = modelOf({ tellsFinalized })
+          const ledger = createLedger()
+          const settings = settingsOf({ finalityBlocks: 12, confirmations, fromBlock })
+          const create = () => createFollower(effectsOf(chain), settings, ledger.projection)
+          let follower = create()
+          for (const command of list) {
+            if (command.do === 'change') chain.later(command.afterQuestions, () => command.act(chain))
+            else if (command.do === 'restart') follower = create()
+            else if (command.do === 'step') {
+              await follower.step().catch((error: unknown) => {
+                if (error instanceof ChainError) return
+                assert.equal((error as Error).message, 'killed', error as Error)
+                follower = create()
+              })
+            } else ledger.crashNext(command.do === 'crash-before' ? 'before' : 'after')
+          }
+          chain.heal()
+          ledger.crashNext(undefined)
+          // A chain that only lost blocks looks like a node that lags, until it has grown past what it was.
+          while (chain.blocks().length <= Math.max(fromBlock, ledger.head()?.number ?? 0) + 1) chain.append([])
+          for (let i = 0; i < confirmations; i++) chain.append([eventLog(i)])
+          await settle(create())
+          assert.deepEqual(ledger.rows(), fold(chain, fromBlock, chain.blocks().length - 1 - confirmations))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('survives a reorg between any two questions of a step, even if the new blocks are final at the next', async () => {
+    const cases = Array.from({ length: 12 }, (_, questions) => questions).flatMap((questions) =>
+      [1, 2, 3, 6].flatMap((depth) =>
+        [0, 40].flatMap((more) => [1, 3].map((fresh) => ({ questions, depth, more, fresh }))),
+      ),
+    )
+    for (const { questions, depth, more, fresh } of cases) {
+      const chain = modelOf()
+      for (let i = 0; i < 8; i++) chain.append([eventLog(i)])
+      const ledger = createLedger()
+      const follower = createFollower(effectsOf(chain), settingsOf(), ledger.projection)
+      await settle(follower)
+      for (let i = 0; i < fresh; i++) chain.append([eventLog(10 + i)])
+      const branch = Array.from({ length: depth + 1 + more }, (_, i) => [eventLog(100 + i)])
+      chain.later(questions, () => chain.reorg(depth, branch))
+      await follower.step().catch((error: unknown) => assert.ok(error instanceof ChainError, String(error)))
+      chain.heal()
+      await settle(follower)
+      assert.deepEqual(ledger.rows(), fold(chain), JSON.stringify({ questions, depth, more, fresh }))
+    }
+  })
+
+  it('calls final only what the node calls final and what is deep enough', async () => {
+    for (const [told, deep] of [
+      [12, 3],
+      [3, 12],
+    ] as const) {
+      const chain = modelOf({ finalityBlocks: told })
+      for (let i = 0; i < 40; i++) chain.append([])
+      const ledger = createLedger()
+      await settle(createFollower(effectsOf(chain), settingsOf({ finalityBlocks: deep }), ledger.projection))
+      assert.equal((await ledger.projection.recorded())?.finalized.number, 40 - 12)
+    }
+  })
+
+  it('takes it for a fault when a node that told what is final refuses to', async () => {
+    const chain = modelOf()
+    const follower = createFollower(effectsOf(chain), settingsOf(), createLedger().projection)
+    await follower.step()
+    chain.append([])
+    chain.fail(new ChainError('ERR_CHAIN_REFUSED', 'test'))
+    await assert.rejects(follower.step(), { code: 'ERR_CHAIN_REFUSED' })
+  })
+
+  it('tells each step what it did', async () => {
+    const chain = modelOf()
+    const follower = createFollower(effectsOf(chain), settingsOf(), createLedger().projection)
+    chain.append([eventLog(1), eventLog(2)])
+    const tell = (number: number) => ({ number, hash: chain.blocks()[number]?.hash })
+    const header = (number: number) => {
+      const { logs: _, ...block } = chain.blocks()[number] ?? assert.fail()
+      return block
+    }
+    assert.deepEqual(await follower.step(), { did: 'advance', checkpoint: header(0), events: 0, caughtUp: false })
+    assert.deepEqual(await follower.step(), { did: 'advance', checkpoint: header(1), events: 2, caughtUp: true })
+    assert.deepEqual(await follower.step(), { did: 'wait' })
+    chain.reorg(1, [[eventLog(3)], []])
+    const rolledBack = await follower.step()
+    assert.ok(rolledBack.did === 'roll-back')
+    assert.deepEqual({ number: rolledBack.to.number, hash: rolledBack.to.hash }, tell(0))
+    assert.deepEqual(await follower.step(), { did: 'advance', checkpoint: header(2), events: 1, caughtUp: true })
+  })
+
+  it('asks for half the range after an error, remembers the limit, and tries longer ones again later', async () => {
+    const asked: number[] = []
+    const chain = modelOf({ rangeBlocksMax: 300, finalityBlocks: 0 })
+    for (let i = 0; i < 40_000; i++) chain.append([])
+    const watched: Chain = {
+      async request(method, params) {
+        if (method === 'eth_getLogs') {
+          const { fromBlock, toBlock } = params[0] as { fromBlock: string; toBlock: string }
+          asked.push(Number(toBlock) - Number(fromBlock) + 1)
+        }
+        return chain.request(method, params)
+      },
+    }
+    await settle(createFollower(effectsOf(watched), settingsOf(), createLedger().projection))
+    assert.deepEqual(asked.slice(0, 4), [1000, 500, 250, 250])
+    assert.deepEqual(
+      asked.slice(4, 66),
+      Array.from({ length: 62 }, () => 250),
+    )
+    assert.deepEqual(asked.slice(66, 69), [500, 250, 250])
+  })
+
+  it('finds a common ancestor among n blocks with about log2(n) questions', async () => {
+    const chain = modelOf({ finalityBlocks: 1000 })
+    for (let i = 0; i < 600; i++) chain.append([eventLog(i)])
+    const ledger = createLedger()
+    const follower = createFollower(effectsOf(chain), settingsOf(), ledger.projection)
+    await settle(follower)
+    chain.reorg(
+      300,
+      Array.from({ length: 302 }, () => []),
+    )
+    const before = chain.asked()
+    const step = await follower.step()
+    assert.deepEqual(step, { did: 'roll-back', to: { ...ledger.head() } })
+    assert.equal(ledger.head()?.number, 300)
+    assert.ok(chain.asked() - before <= 14, `${chain.asked() - before} questions`)
+  })
+})
+
+describe('a chain that cannot be followed any more', () => {
+  const followed = async () => {
+    const chain = modelOf()
+    for (let i = 0; i < 40; i++) chain.append([eventLog(i)])
+    const ledger = createLedger()
+    await settle(createFollower(effectsOf(chain), settingsOf(), ledger.projection))
+    return { chain, follower: createFollower(effectsOf(chain), settingsOf(), ledger.projection) }
+  }
+  const code = (expected: string) => (error: FollowError) => error instanceof FollowError && error.code === expected
+
+  it('is told when it began again from another block 0, shorter or longer than before', async () => {
+    const { chain, follower } = await followed()
+    chain.restart()
+    await assert.rejects(follower.step(), code('ERR_CHAIN_RESTARTED'))
+    for (let i = 0; i < 60; i++) chain.append([])
+    await assert.rejects(follower.step(), code('ERR_CHAIN_RESTARTED'))
+  })
+
+  it('is told when it has another chain id', async () => {
+    const settings = settingsOf({ chainId: 1n })
+    const follower = createFollower(effectsOf(modelOf()), settings, createLedger().projection)
+    await assert.rejects(follower.step(), code('ERR_CHAIN_RESTARTED'))
+  })
+
+  it('is told when blocks went that were final', async () => {
+    const { chain, follower } = await followed()
+    // Finality as this node tells it moves back: the other nodes of its chain had never seen those blocks.
+    const other = modelOf({ finalityBlocks: 100 })
+    for (const { logs } of chain.blocks().slice(1)) other.append(logs)
+    other.reorg(
+      20,
+      Array.from({ length: 25 }, () => []),
+    )
+    const branch: Chain = { request: (method, params) => other.request(method, params) }
+    const ledger = createLedger()
+    await settle(createFollower(effectsOf(chain), settingsOf(), ledger.projection))
+    await assert.rejects(
+      createFollower(effectsOf(branch), settingsOf(), ledger.projection).step(),
+      code('ERR_CHAIN_REORG_TOO_DEEP'),
+    )
+    assert.deepEqual(await follower.step(), { did: 'wait' })
+  })
+
+  it('is not believed when it merely has less than before', async () => {
+    const { chain, follower } = await followed()
+    chain.lag(5)
+    assert.deepEqual(await follower.step(), { did: 'wait' })
+    chain.lag(30)
+    assert.deepEqual(await follower.step(), { did: 'distrust' })
+  })
+})
+
+describe('running', () => {
+  it('pauses longer after each fault, within bounds, polls when there is nothing new, and ends when told to', async () => {
+    const chain = modelOf()
+    chain.append([eventLog(1)])
+    chain.fail(...Array.from({ length: 10 }, unreachable))
+    const pauses: number[] = []
+    const stop = new AbortController()
+    const ledger = createLedger()
+    const clock = {
+      nowMs: () => 0,
+      async sleep(ms: number, signal?: AbortSignal) {
+        pauses.push(ms)
+        if (pauses.length === 12) stop.abort()
+        signal?.throwIfAborted()
+      },
+    }
+    await createFollower({ ...effectsOf(chain), clock }, settingsOf(), ledger.projection).run(stop.signal)
+    assert.deepEqual(pauses, [125, 250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 1000, 1000])
+    assert.deepEqual(ledger.rows(), fold(chain))
+  })
+
+  it('ends with the error when the chain cannot be followed', async () => {
+    const settings = settingsOf({ chainId: 1n })
+    const follower = createFollower(effectsOf(modelOf()), settings, createLedger().projection)
+    await assert.rejects(follower.run(new AbortController().signal), FollowError)
+  })
+})

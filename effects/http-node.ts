@@ -1,0 +1,129 @@
+/** HTTP/1.1 exchanges on undici: bounded in time and size, following nothing, decoding nothing, remembering nothing. */
+import type { Socket } from 'node:net'
+import { Agent, buildConnector } from 'undici'
+import { underDeadline } from './network-fault.ts'
+import { type Network, NetworkError } from './network.ts'
+import type { Dial } from './tcp-node.ts'
+
+/** For one connection, TLS included; a proxy such as Tor may have to build a circuit first. */
+const CONNECT_TIMEOUT_MS = 60_000
+/** An idle connection is kept so long, whatever its server would like. */
+const KEEP_ALIVE_MS = 4_000
+/** Connections to one origin at a time; further requests wait, within their own time limit. */
+const CONNECTIONS_PER_ORIGIN_MAX = 64
+
+/** Statuses that have no body, and for which `Response` takes none (Fetch §2.2.3). */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** @param dial opens every connection, so that none goes around the proxy */
+export const createFetch = (dial: Dial): Network['fetch'] => {
+  const connecting = createAttempts()
+  const agent = new Agent({
+    connect: connectorOver(dial, connecting),
+    connections: CONNECTIONS_PER_ORIGIN_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    // The limit of the whole exchange stands in for both.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  const exchange = async (request: Request, bodyBytesMax: number, signal: AbortSignal): Promise<Response> => {
+    const url = new URL(request.url)
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new NetworkError('ERR_NETWORK_PROTOCOL', 'only http and https are spoken')
+    }
+    const headers = new Headers(request.headers)
+    if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
+    const answer = await agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: request.method,
+      headers: [...headers].flat(),
+      body: request.body && new Uint8Array(await request.arrayBuffer()),
+      signal,
+    })
+    return toResponse(answer.statusCode, answer.headers, await readBody(answer.body, bodyBytesMax))
+  }
+  return (request, limits) => {
+    const signals = limits.signal ? [request.signal, limits.signal] : [request.signal]
+    return connecting.during(() =>
+      underDeadline(limits.timeoutMs, signals, (signal) => exchange(request, limits.bodyBytesMax, signal)),
+    )
+  }
+}
+
+/** undici goes on connecting for a request that was given up; this stops it, so that a program can end. */
+interface Attempts {
+  /** Aborts as soon as no exchange waits any more. */
+  readonly signal: AbortSignal
+  during<Result>(exchange: () => Promise<Result>): Promise<Result>
+}
+
+const createAttempts = (): Attempts => {
+  let waiting = 0
+  let abandoned = new AbortController()
+  return {
+    get signal() {
+      return abandoned.signal
+    },
+    async during(exchange) {
+      waiting++
+      try {
+        return await exchange()
+      } finally {
+        if (--waiting === 0) {
+          abandoned.abort()
+          abandoned = new AbortController()
+        }
+      }
+    },
+  }
+}
+
+const connectorOver = (dial: Dial, connecting: Attempts): buildConnector.connector => {
+  const secure = buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS })
+  const open = async (options: buildConnector.Options, signal: AbortSignal): Promise<Socket> => {
+    const isSecure = options.protocol === 'https:'
+    const socket = await dial({ host: options.hostname, port: Number(options.port) || (isSecure ? 443 : 80) }, signal)
+    if (!isSecure) return socket
+    const onAbort = () => socket.destroy()
+    signal.addEventListener('abort', onAbort)
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+    secure({ ...options, httpSocket: socket }, (fault, secured) => (secured ? resolve(secured) : reject(fault)))
+    return promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+  return (options, callback) => {
+    underDeadline(CONNECT_TIMEOUT_MS, [connecting.signal], (signal) => open(options, signal)).then(
+      (socket) => callback(null, socket),
+      (fault: Error) => callback(fault, null),
+    )
+  }
+}
+
+/** Leaving the loop early destroys the stream and with it the connection. */
+const readBody = async (stream: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> => {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.length
+    if (length > bytesMax) throw new NetworkError('ERR_NETWORK_BODY_TOO_LARGE', 'the answer is longer than it may be')
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+const toResponse = (
+  status: number,
+  fields: Readonly<Record<string, string | string[] | undefined>>,
+  body: Uint8Array<ArrayBuffer>,
+): Response => {
+  try {
+    const headers = new Headers()
+    for (const [name, values = []] of Object.entries(fields)) {
+      for (const value of [values].flat()) headers.append(name, value)
+    }
+    return new Response(bodiless.has(status) ? null : body, { status, headers })
+  } catch {
+    throw new NetworkError('ERR_NETWORK_PROTOCOL', 'the answer has a status or a header that HTTP does not have')
+  }
+}

@@ -1,0 +1,54 @@
+/** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Address, Listener } from './network.ts'
+import { NetworkError } from './network.ts'
+
+/** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
+const LIMITS = {
+  connections: 2048,
+  /** A `code` of 12 KiB in the query has to fit. */
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5_000,
+  /** How often the two time-outs above are looked at. */
+  connectionsCheckingInterval: 2_000,
+} as const
+
+/** Requests under way get so long to end when a server closes, milliseconds. */
+const DRAIN_MS = 5_000
+
+/**
+ * Serves until closed; closing lets requests under way end.
+ * @throws ERR_NETWORK_ADDRESS_IN_USE
+ */
+export const serveHttp = async (
+  fetch: (request: Request) => Response | Promise<Response>,
+  { host, port }: Address,
+): Promise<Listener> => {
+  const { connections, ...serverOptions } = LIMITS
+  const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
+  server.maxConnections = connections
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const text = 'cannot listen: the address is in use or not of this machine'
+      reject(new NetworkError('ERR_NETWORK_ADDRESS_IN_USE', text, { cause }))
+    })
+    server.listen(port, host, resolve)
+  })
+  const bound = server.address() as AddressInfo
+  return {
+    address: { host: bound.address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        const drain = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+        server.close(() => {
+          clearTimeout(drain)
+          resolve()
+        })
+        server.closeIdleConnections()
+      }),
+  }
+}

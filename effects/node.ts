@@ -1,0 +1,63 @@
+/** All real doors of one process on Node. */
+import { createChainRpc } from './chain-rpc.ts'
+import type { Chain } from './chain.ts'
+import { createClock, type Clock } from './clock.ts'
+import { CommandError } from './command-error.ts'
+import { createLog, type Log } from './log.ts'
+import { createNetwork } from './network-node.ts'
+import type { Network } from './network.ts'
+import { createRandom, type Random } from './random.ts'
+import { createFileStore, createSqlStore } from './store-node.ts'
+import type { FileStore, SqlStore } from './store.ts'
+
+export interface NodeEffectsOptions {
+  /** Name of the program in its log lines. */
+  readonly service: string
+  /** Folder of all files and databases; made when first written to. */
+  readonly home: string
+  /** JSON-RPC URL; without it every use of `chain` is refused with ERR_SETTING_MISSING. */
+  readonly rpc?: string
+  /** socks5h URL that every outgoing connection goes through, JSON-RPC included. */
+  readonly proxy?: string
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+export interface NodeEffects {
+  readonly clock: Clock
+  readonly random: Random
+  readonly network: Network
+  readonly chain: Chain
+  readonly files: FileStore
+  readonly sql: SqlStore
+  readonly log: Log
+}
+
+const missingChain: Chain = {
+  request: () =>
+    Promise.reject(
+      new CommandError(
+        'ERR_SETTING_MISSING',
+        'no chain is set: give --rpc URL, CHROVE_RPC, or run `chrove init --rpc URL`',
+      ),
+    ),
+}
+
+/** Opens nothing yet: connections, files and databases are opened when they are first used. */
+export const createNodeEffects = ({
+  service,
+  home,
+  rpc,
+  proxy,
+  logLevel = 'warn',
+}: NodeEffectsOptions): NodeEffects => {
+  const network = createNetwork(proxy === undefined ? {} : { proxy: new URL(proxy) })
+  return {
+    clock: createClock(),
+    random: createRandom(),
+    network,
+    chain: rpc === undefined ? missingChain : createChainRpc({ url: rpc, network }),
+    files: createFileStore(home),
+    sql: createSqlStore(home),
+    log: createLog(service, logLevel),
+  }
+}

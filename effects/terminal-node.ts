@@ -1,0 +1,34 @@
+/** The terminal of this process. */
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { CommandError } from './command-error.ts'
+import type { Terminal } from './terminal.ts'
+
+export const createTerminal = (): Terminal => ({
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+  askSecret: async (question) => {
+    process.stderr.write(question)
+    const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const line = await readLine(silent, '')
+    process.stderr.write('\n')
+    return line
+  },
+  confirm: async (question) => /^y(es)?$/i.test((await readLine(process.stderr, `${question} [y/N] `)).trim()),
+})
+
+/** One line, edited where `echo` shows it. Ctrl-C and the end of input are an interruption. */
+const readLine = (echo: Writable, question: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const reader = createInterface({ input: process.stdin, output: echo, terminal: true })
+    const stop = () => reject(new CommandError('ERR_INTERRUPTED', 'interrupted; nothing was done'))
+    reader.once('SIGINT', () => reader.close())
+    reader.once('close', stop)
+    reader.question(question, (line) => {
+      reader.off('close', stop)
+      reader.close()
+      resolve(line)
+    })
+  })

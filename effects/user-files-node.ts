@@ -1,0 +1,32 @@
+/** Files that a person names, by their paths on this machine. */
+import { open } from 'node:fs/promises'
+import { CommandError } from './command-error.ts'
+import type { UserFiles } from './user-files.ts'
+
+export const createUserFiles = (): UserFiles => ({
+  read: async (path, bytesMax) => {
+    const file = await open(path, 'r')
+    try {
+      // One byte more than allowed tells; pipes and devices have no size to ask for.
+      const buffer = new Uint8Array(bytesMax + 1)
+      let length = 0
+      while (length < buffer.length) {
+        const { bytesRead } = await file.read(buffer, length, buffer.length - length)
+        if (bytesRead === 0) return buffer.slice(0, length)
+        length += bytesRead
+      }
+      throw new CommandError('ERR_USAGE', `the file is longer than ${bytesMax} bytes`)
+    } finally {
+      await file.close()
+    }
+  },
+  create: async (path, content) => {
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  },
+})

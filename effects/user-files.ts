@@ -1,0 +1,12 @@
+/** The door to files that a person names on the command line, anywhere on the machine. */
+
+export interface UserFiles {
+  /**
+   * Content of a file.
+   * @param bytesMax longer ones are refused
+   * @throws the system's error, or CommandError ERR_USAGE when it is too long
+   */
+  read(path: string, bytesMax: number): Promise<Uint8Array>
+  /** Makes a file, readable by its owner only; durable when it resolves. @throws the system's error when one is there */
+  create(path: string, content: Uint8Array): Promise<void>
+}

@@ -1,0 +1,103 @@
+/**
+ * The disk of one simulated host: SQL databases and files that outlive its crashes with exactly what was durable. A
+ * crash can be set to follow any write, inside a transaction or right after a commit.
+ */
+import Sqlite from 'better-sqlite3'
+import { SqliteDialect } from 'kysely'
+import type { FileStore, SqlStore } from '../effects/store.ts'
+import { SimulationError } from './errors.ts'
+import { createSimFiles } from './files.ts'
+import type { Life } from './life.ts'
+import { mortalDialect } from './mortal-dialect.ts'
+import type { Trace } from './trace.ts'
+
+export interface Disk {
+  /** The doors for one incarnation; its predecessor must be dead. */
+  mount(life: Life): { readonly files: FileStore; readonly sql: SqlStore }
+  /**
+   * The host dies right after so many more writes; 0 means at once. A write is a file replaced, an SQL statement that
+   * changes data, or a COMMIT.
+   */
+  crashAfterWrites(count: number): void
+  /** Writes so far. */
+  writes(): number
+}
+
+export const createDisk = (host: string, trace: Trace): Disk => {
+  const files = new Map<string, Uint8Array>()
+  /** What a database holds while nobody has it open. */
+  const images = new Map<string, Buffer>()
+  const opened = new Set<string>()
+  let writes = 0
+  let crashAt = Infinity
+  let life: Life | undefined
+
+  const wrote = () => {
+    writes++
+    if (writes >= crashAt) life?.end()
+  }
+
+  /** Opens a database for an incarnation, until that closes it or dies. */
+  const open = (name: string, mounted: Life) => {
+    if (opened.has(name)) throw new SimulationError('ERR_SIM_HOST', `${host} has database ${name} open already`)
+    opened.add(name)
+    const database = new Sqlite(images.get(name) ?? ':memory:')
+    database.pragma('foreign_keys = ON')
+    const save = () => {
+      forget()
+      if (database.inTransaction) database.exec('rollback')
+      images.set(name, database.serialize())
+      database.close()
+      opened.delete(name)
+    }
+    const forget = mounted.onEnd(save)
+    const onWrite = (durable: boolean) => {
+      if (durable) trace.add('sql', host, name, writes)
+      wrote()
+    }
+    return watch(database, onWrite, save)
+  }
+
+  return {
+    mount: (mounted) => {
+      if (life?.isAlive()) throw new SimulationError('ERR_SIM_HOST', `${host} already runs`)
+      life = mounted
+      crashAt = Infinity
+      return {
+        files: createSimFiles(files, mounted, (name) => {
+          trace.add('file', host, name)
+          wrote()
+        }),
+        sql: {
+          dialect: (name) => mortalDialect(new SqliteDialect({ database: async () => open(name, mounted) }), mounted),
+        },
+      }
+    },
+    crashAfterWrites: (count) => {
+      crashAt = writes + count
+      if (count <= 0) life?.end()
+    },
+    writes: () => writes,
+  }
+}
+
+/** The part of a database that Kysely uses, telling of each write and whether it is durable already. */
+const watch = (database: Sqlite.Database, onWrite: (durable: boolean) => void, close: () => void) => ({
+  close,
+  prepare: (sql: string) => {
+    const statement = database.prepare(sql)
+    const isWrite = !statement.readonly || /^\s*(commit|end)\b/i.test(sql)
+    const run = <T>(work: () => T): T => {
+      const result = work()
+      if (isWrite) onWrite(!database.inTransaction)
+      return result
+    }
+    return {
+      reader: statement.reader,
+      all: (parameters: readonly unknown[]) => run(() => statement.all(...parameters)),
+      run: (parameters: readonly unknown[]) => run(() => statement.run(...parameters)),
+      // All rows at once: an open cursor would keep the database from closing in a crash.
+      iterate: (parameters: readonly unknown[]) => run(() => statement.all(...parameters)[Symbol.iterator]()),
+    }
+  },
+})
