@@ -248,7 +248,6 @@ describe('set-up', () => {
     ['npm error code EAI_AGAIN', /registry is not reachable/],
     ['npm error code ENOSPC', /disk is full/],
     ['npm error code EACCES', /may not be written/],
-    ['npm error code EUSAGE', /do not agree/],
     ['npm error code EINTEGRITY', /npm cache clean/],
     ['npm error code E404', /lacks a package/],
     ['something else', /npx ended with 1/],

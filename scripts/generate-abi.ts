@@ -34,18 +34,18 @@ async function readCommitted(path: string): Promise<string | undefined> {
 }
 
 const check = process.argv.includes('--check')
-await hre.tasks.getTask('build').run({ quiet: true })
+await hre.tasks.getTask('build').run({ quiet: true, noTests: true })
 
 for (const { contract, constant, file } of outputs) {
   const path = join(root, file)
   const generated = await render(contract, constant)
   if ((await readCommitted(path)) === generated) continue
   if (check) {
-    console.error(`${file} differs from contracts/${contract}.sol; run: node scripts/generate-abi.ts`)
+    process.stderr.write(`${file} differs from contracts/${contract}.sol; run: node scripts/generate-abi.ts\n`)
     process.exitCode = 1
   } else {
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, generated)
-    console.error(`wrote ${file}`)
+    process.stderr.write(`wrote ${file}\n`)
   }
 }

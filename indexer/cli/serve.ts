@@ -1,0 +1,76 @@
+/** `chrove directory serve`: follows the chain and answers GraphQL until it is stopped. */
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { parseAddress } from '../../chain/types.ts'
+import { CommandError } from '../../effects/command-error.ts'
+import type { CommandContext, Session } from '../../effects/command.ts'
+import { serveHttp } from '../../effects/http-server.ts'
+import { createIndexer } from '../index.ts'
+
+const whole = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().max(max))
+
+const optionsSchema = z.object({
+  host: z.string().min(1).max(255).default('127.0.0.1'),
+  port: whole(65_535).default(4350),
+  fromBlock: whole(Number.MAX_SAFE_INTEGER).default(0),
+  confirmations: whole(1000).default(0),
+  finalityBlocks: whole(100_000).default(64),
+  pollMs: whole(600_000).pipe(z.int().min(10)).default(2_000),
+})
+
+export const addServeCommand = (directory: Command, { action }: CommandContext): void => {
+  directory
+    .command('serve')
+    .description('follow the registry and answer GraphQL, until stopped')
+    .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
+    .option('--port <port>', 'port to listen on; 0 lets the system choose (default: 4350)')
+    .option('--from-block <number>', 'first block that can hold an event: that of the deployment (default: 0)')
+    .option('--confirmations <blocks>', 'follow only up to this many blocks below the newest (default: 0)')
+    .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
+    .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
+    .addHelpText(
+      'after',
+      `
+The database is directory.sqlite in the home folder. Paths: /graphql, and a page
+to try it with in a browser; /health; /ready, 503 until caught up.
+
+Example:
+  chrove directory serve --rpc http://127.0.0.1:8545 --registry 0x… --home ./directory`,
+    )
+    .action(action(serve, { logLevel: 'info' }))
+}
+
+const serve = async (session: Session, given: unknown): Promise<undefined> => {
+  const { host, port, ...following } = readOptions(given)
+  const registry = parseAddress(session.settings.registry ?? '')
+  if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
+
+  const indexer = createIndexer(session.effects, { registry, ...following })
+  try {
+    const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
+    const { address } = listener
+    const shown = address.host.includes(':') ? `[${address.host}]` : address.host
+    const url = `http://${shown}:${address.port}/graphql`
+    session.print({ json: { url }, text: `${url}\nStop with Ctrl-C.` })
+    try {
+      await indexer.run(session.signal)
+    } finally {
+      await listener.close()
+    }
+  } finally {
+    await indexer.close()
+  }
+}
+
+const readOptions = (given: unknown): z.infer<typeof optionsSchema> => {
+  const parsed = optionsSchema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const option = `${issue?.path.join('.')}`.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  throw new CommandError('ERR_USAGE', `--${option}: ${issue?.message ?? 'invalid'}`)
+}

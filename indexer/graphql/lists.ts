@@ -1,0 +1,196 @@
+/** Filters, searches and orders, as SQL that means the same in SQLite and PostgreSQL. */
+import { type RawBuilder, sql } from 'kysely'
+import { encodeAmount, encodeFlag, searchable, vendorKey } from '../columns.ts'
+import { FILTER_LIST_MAX, SEARCH_LENGTH_MAX, SEARCH_WORDS_MAX } from '../limits.ts'
+import { type At, standsAt } from './block-at.ts'
+import type { Sorting } from './cursor.ts'
+import { queryError } from './errors.ts'
+import type { List } from './page.ts'
+
+export interface PlanFilter {
+  readonly vendorId?: bigint | null
+  readonly onSale?: boolean | null
+  readonly token?: string | null
+  readonly settlement?: string | null
+  readonly maxPricePerDay?: bigint | null
+}
+
+export interface VendorFilter {
+  readonly ids?: readonly bigint[] | null
+  readonly active?: boolean | null
+  readonly owner?: string | null
+  readonly serviceType?: string | null
+  readonly region?: string | null
+  readonly plan?: PlanFilter | null
+}
+
+export type OrderStatus = 'RUNNING' | 'ENDED' | 'CANCELLED'
+
+export interface OrderFilter {
+  readonly vendorId?: bigint | null
+  readonly planId?: number | null
+  readonly keyHashes?: readonly string[] | null
+  readonly controller?: string | null
+  readonly status?: OrderStatus | null
+}
+
+export interface OrderBy<Field extends string> {
+  readonly field: Field
+  readonly direction: 'ASC' | 'DESC'
+}
+
+export interface Sorted {
+  readonly list: List
+  readonly sorting: Sorting
+}
+
+type Condition = RawBuilder<unknown>
+
+/** A condition if its value is given; a filter's null means the same as leaving it out. */
+const given = <Value>(value: Value | null | undefined, condition: (value: Value) => Condition): Condition[] =>
+  value === null || value === undefined ? [] : [condition(value)]
+
+const equals = (column: string) => (value: string | number) => sql`${sql.ref(column)} = ${value}`
+
+const oneOf = (column: string, values: readonly string[]): Condition => {
+  if (values.length > FILTER_LIST_MAX) {
+    throw queryError('ERR_FILTER_INVALID', `a filter lists at most ${FILTER_LIST_MAX} values`)
+  }
+  return values.length === 0 ? sql`1 = 0` : sql`${sql.ref(column)} in (${sql.join(values)})`
+}
+
+const contains = (column: string, text: string): Condition =>
+  sql`${sql.ref(column)} like ${`%${text.replace(/[\\%_]/g, '\\$&')}%`} escape ${'\\'}`
+
+/** A NUL ends text in some databases, and a bar separates words: neither is in any word. */
+const containsWord = (column: string) => (word: string) => {
+  const text = searchable(word)
+  return /[|\0]/.test(text) ? sql`1 = 0` : contains(column, `|${text}|`)
+}
+
+const searched =
+  (column: string) =>
+  (search: string): Condition => {
+    const words = searchable(search)
+      .split(/\s+/u)
+      .filter((word) => word !== '')
+    if (search.length > SEARCH_LENGTH_MAX || words.length > SEARCH_WORDS_MAX) {
+      const bounds = `at most ${SEARCH_WORDS_MAX} words and ${SEARCH_LENGTH_MAX} characters`
+      throw queryError('ERR_SEARCH_INVALID', `a search has ${bounds}`)
+    }
+    if (words.some((word) => word.includes('\0'))) return sql`1 = 0`
+    return sql`(${sql.join([sql`1 = 1`, ...words.map((word) => contains(column, word))], sql` and `)})`
+  }
+
+/** Pads a vendor id as keys are; an id that no vendor can have matches nothing. */
+const keyOf = (vendorId: bigint): string => (vendorId < 2n ** 64n ? vendorKey(vendorId) : '-')
+
+const cheaperThan =
+  (column: string, token: unknown) =>
+  (price: bigint): Condition => {
+    if (!token) throw queryError('ERR_ORDER_NEEDS_TOKEN', 'prices compare within a token: give `token` in the filter')
+    // More than any price there can be bounds nothing.
+    return price >= 2n ** 160n ? sql`1 = 1` : sql`${sql.ref(column)} <= ${encodeAmount(price)}`
+  }
+
+const planConditions = (table: string, filter: PlanFilter, at: At): Condition[] => [
+  standsAt(table, at),
+  ...given(filter.vendorId, (id) => equals(`${table}.vendor_id`)(keyOf(id))),
+  ...given(filter.onSale, (onSale) => equals(`${table}.on_sale`)(encodeFlag(onSale))),
+  ...given(filter.token, equals(`${table}.token`)),
+  ...given(filter.settlement, equals(`${table}.settlement`)),
+  ...given(filter.maxPricePerDay, cheaperThan(`${table}.price_per_day`, filter.token)),
+]
+
+const sortedBy = (columns: Readonly<Record<string, string>>, order: OrderBy<string> | null | undefined): Sorting => {
+  const { field, direction } = order ?? { field: 'ID', direction: 'ASC' }
+  const column = columns[field]
+  return {
+    name: `${field}_${direction}`,
+    columns: column === undefined ? ['id'] : [column, 'id'],
+    descending: direction === 'DESC',
+  }
+}
+
+export type VendorOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+
+/** @throws ERR_FILTER_INVALID | ERR_SEARCH_INVALID | ERR_ORDER_NEEDS_TOKEN */
+export const vendorList = (
+  filter: VendorFilter | null | undefined,
+  search: string | null | undefined,
+  order: VendorOrder | null | undefined,
+  at: At,
+): Sorted => {
+  const byPrice = order?.field === 'PRICE'
+  if (byPrice && !filter?.plan?.token) {
+    throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in `filter.plan`')
+  }
+  const plans = (planFilter: PlanFilter) => sql.join(planConditions('plans', planFilter, at), sql` and `)
+  const source = byPrice
+    ? sql`(select vendors.*, offers.cheapest from vendors join (
+        select vendor_id, min(price_per_day) as cheapest from plans where ${plans(filter?.plan ?? {})} group by vendor_id
+      ) as offers on offers.vendor_id = vendors.id)`
+    : sql.table('vendors')
+  const conditions = [
+    standsAt('listed', at),
+    ...given(filter?.ids, (ids) => oneOf('listed.id', ids.map(keyOf))),
+    ...given(filter?.active, (active) => equals('listed.active')(encodeFlag(active))),
+    ...given(filter?.owner, equals('listed.owner')),
+    ...given(filter?.serviceType, containsWord('listed.service_types')),
+    ...given(filter?.region, containsWord('listed.regions')),
+    ...given(search, searched('listed.search_text')),
+    ...given(
+      byPrice ? undefined : filter?.plan,
+      (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
+    ),
+  ]
+  return { list: { source, conditions }, sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'cheapest' }, order) }
+}
+
+export type PlanOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+
+/** @throws ERR_ORDER_NEEDS_TOKEN */
+export const planList = (
+  filter: PlanFilter | null | undefined,
+  order: PlanOrder | null | undefined,
+  at: At,
+): Sorted => {
+  if (order?.field === 'PRICE' && !filter?.token) {
+    throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in the filter')
+  }
+  return {
+    list: { source: sql.table('plans'), conditions: planConditions('listed', filter ?? {}, at) },
+    sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'price_per_day' }, order),
+  }
+}
+
+export type OrderOrder = OrderBy<'ID' | 'CHANGED' | 'STARTED_AT' | 'ENDS_AT'>
+
+const hasStatus =
+  ({ timestampSeconds }: At) =>
+  (status: OrderStatus): Condition => {
+    if (status === 'CANCELLED') return sql`listed.cancelled = 1`
+    const operator = sql.raw(status === 'RUNNING' ? '>' : '<=')
+    return sql`listed.cancelled = 0 and listed.ends_at ${operator} ${timestampSeconds}`
+  }
+
+/** @throws ERR_FILTER_INVALID */
+export const orderList = (
+  filter: OrderFilter | null | undefined,
+  order: OrderOrder | null | undefined,
+  at: At,
+): Sorted => {
+  if (filter?.planId != null && filter.vendorId == null) {
+    throw queryError('ERR_FILTER_INVALID', 'plan ids count per vendor: give `vendorId` with `planId`')
+  }
+  const conditions = [
+    standsAt('listed', at),
+    ...given(filter?.vendorId, (id) => equals('listed.vendor_id')(keyOf(id))),
+    ...given(filter?.planId, equals('listed.plan_id')),
+    ...given(filter?.keyHashes, (hashes) => oneOf('listed.key_hash', hashes)),
+    ...given(filter?.controller, equals('listed.controller')),
+    ...given(filter?.status, hasStatus(at)),
+  ]
+  const columns = { CHANGED: 'from_block', STARTED_AT: 'started_at', ENDS_AT: 'ends_at' }
+  return { list: { source: sql.table('orders'), conditions }, sorting: sortedBy(columns, order) }
+}

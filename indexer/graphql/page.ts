@@ -1,0 +1,181 @@
+/** Pages of a list by keyset: a page is found by the values of the row beside it, never by counting rows. */
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { z } from 'zod'
+import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX } from '../limits.ts'
+import type { Database } from '../schema.ts'
+import { type CursorValue, decodeCursor, encodeCursor, type Sorting } from './cursor.ts'
+import { queryError } from './errors.ts'
+
+/** Rows to choose from: what stands in `from`, under the name `listed`, and what must hold of each. */
+export interface List {
+  readonly source: RawBuilder<unknown>
+  readonly conditions: readonly RawBuilder<unknown>[]
+}
+
+export interface PageArguments {
+  readonly first?: number | null
+  readonly after?: string | null
+  readonly last?: number | null
+  readonly before?: string | null
+}
+
+/** A page as asked for, checked. */
+export interface PageRequest {
+  readonly sorting: Sorting
+  readonly rows: number
+  /** From the end of the list, as `last` asks. */
+  readonly backward: boolean
+  readonly after: readonly CursorValue[] | undefined
+  readonly before: readonly CursorValue[] | undefined
+}
+
+export interface Connection<Node> {
+  readonly edges: readonly { readonly cursor: string; readonly node: Node }[]
+  readonly nodes: readonly Node[]
+  readonly pageInfo: {
+    readonly hasNextPage: () => Promise<boolean>
+    readonly hasPreviousPage: () => Promise<boolean>
+    readonly startCursor: string | undefined
+    readonly endCursor: string | undefined
+  }
+  readonly totalCount: () => Promise<number>
+}
+
+const rowsSchema = z.int().min(1).max(PAGE_ROWS_MAX)
+
+/** @throws ERR_PAGE_ARGUMENTS | ERR_CURSOR_INVALID */
+export const pageRequest = (sorting: Sorting, { first, after, last, before }: PageArguments): PageRequest => {
+  const given = first ?? last
+  if (first != null && last != null) throw queryError('ERR_PAGE_ARGUMENTS', 'give `first` or `last`, not both')
+  if (given != null && !rowsSchema.safeParse(given).success) {
+    throw queryError('ERR_PAGE_ARGUMENTS', `a page has 1 to ${PAGE_ROWS_MAX} rows`)
+  }
+  return {
+    sorting,
+    rows: given ?? PAGE_ROWS_DEFAULT,
+    backward: last != null,
+    after: after == null ? undefined : decodeCursor(sorting, after),
+    before: before == null ? undefined : decodeCursor(sorting, before),
+  }
+}
+
+const all = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
+  conditions.length === 0 ? sql`1 = 1` : sql.join(conditions, sql` and `)
+
+const columnsOf = ({ columns }: Sorting): RawBuilder<unknown> =>
+  sql.join(columns.map((column) => sql.ref(`listed.${column}`)))
+
+type Side = 'beyond' | 'upto'
+
+/** Rows that come after a place in the list, or at and before it. */
+const side = (sorting: Sorting, place: readonly CursorValue[], which: Side): RawBuilder<unknown> => {
+  const larger = (which === 'beyond') !== sorting.descending
+  const operator = sql.raw(which === 'beyond' ? (larger ? '>' : '<') : larger ? '>=' : '<=')
+  return sql`(${columnsOf(sorting)}) ${operator} (${sql.join(place)})`
+}
+
+/** Rows between the cursors. */
+const between = ({ sorting, after, before }: PageRequest): RawBuilder<unknown>[] => {
+  const reversed = { ...sorting, descending: !sorting.descending }
+  return [...(after ? [side(sorting, after, 'beyond')] : []), ...(before ? [side(reversed, before, 'beyond')] : [])]
+}
+
+const order = ({ sorting, backward }: PageRequest): RawBuilder<unknown> => {
+  const direction = sql.raw(sorting.descending === backward ? 'asc' : 'desc')
+  return sql.join(sorting.columns.map((column) => sql`${sql.ref(`listed.${column}`)} ${direction}`))
+}
+
+/** The rows of a page in the order they were read, one more than asked for if there is more that way. */
+export const readPage = async <Row>(db: Kysely<Database>, list: List, request: PageRequest): Promise<Row[]> => {
+  const conditions = all([...list.conditions, ...between(request)])
+  const query = sql<Row>`
+    select listed.* from ${list.source} as listed where ${conditions}
+    order by ${order(request)} limit ${request.rows + 1}`
+  return (await query.execute(db)).rows
+}
+
+/** The same for many lists at once: one for each value of a column. */
+export const readPages = async <Row>(
+  db: Kysely<Database>,
+  list: List,
+  request: PageRequest,
+  column: string,
+  values: readonly string[],
+): Promise<Row[]> => {
+  const of = sql.ref(`listed.${column}`)
+  const conditions = all([sql`${of} in (${sql.join(values)})`, ...list.conditions, ...between(request)])
+  const query = sql<Row>`
+    select ranked.* from (
+      select listed.*, row_number() over (partition by ${of} order by ${order(request)}) as place
+      from ${list.source} as listed where ${conditions}
+    ) as ranked where place <= ${request.rows + 1} order by place`
+  return (await query.execute(db)).rows
+}
+
+/** The whole list, or what lies before the cursor `after`, or what lies behind the cursor `before`. */
+export type Part = 'whole' | 'front' | 'back'
+
+const partOf = ({ conditions }: List, { sorting, after, before }: PageRequest, part: Part): RawBuilder<unknown> => {
+  if (part === 'front' && after) return all([...conditions, side(sorting, after, 'upto')])
+  const reversed = { ...sorting, descending: !sorting.descending }
+  return part === 'back' && before ? all([...conditions, side(reversed, before, 'upto')]) : all(conditions)
+}
+
+/** How many rows a part of the list has. */
+export const countRows = async (
+  db: Kysely<Database>,
+  list: List,
+  request: PageRequest,
+  part: Part,
+): Promise<number> => {
+  const query = sql<{ total: number | string }>`
+    select count(*) as total from ${list.source} as listed where ${partOf(list, request, part)}`
+  return Number((await query.execute(db)).rows[0]?.total ?? 0)
+}
+
+/** The same per value of a column; values without rows are absent. */
+export const countRowsPer = async (
+  db: Kysely<Database>,
+  list: List,
+  request: PageRequest,
+  part: Part,
+  column: string,
+  values: readonly string[],
+): Promise<Map<string, number>> => {
+  const of = sql.ref(`listed.${column}`)
+  const query = sql<{ value: string; total: number | string }>`
+    select ${of} as value, count(*) as total from ${list.source} as listed
+    where ${of} in (${sql.join(values)}) and ${partOf(list, request, part)} group by ${of}`
+  return new Map((await query.execute(db)).rows.map(({ value, total }) => [value, Number(total)]))
+}
+
+/**
+ * Makes the connection of rows that `readPage` gave.
+ * @param count is asked only if the query wants to know
+ */
+export const connection = <Row extends object, Node>(
+  request: PageRequest,
+  read: readonly Row[],
+  toNode: (row: Row) => Node,
+  count: (part: Part) => Promise<number>,
+): Connection<Node> => {
+  const { sorting, backward, after, before, rows } = request
+  const page = read.slice(0, rows)
+  const inOrder = backward ? page.toReversed() : page
+  const edges = inOrder.map((row) => {
+    const cursor = encodeCursor(sorting, row as Readonly<Record<string, unknown>>)
+    return { cursor, node: toNode(row) }
+  })
+  const more = read.length > rows
+  return {
+    edges,
+    nodes: edges.map(({ node }) => node),
+    pageInfo: {
+      hasNextPage: async () => (backward ? before !== undefined && (await count('back')) > 0 : more),
+      hasPreviousPage: async () => (backward ? more : after !== undefined && (await count('front')) > 0),
+      startCursor: edges[0]?.cursor,
+      endCursor: edges.at(-1)?.cursor,
+    },
+    totalCount: () => count('whole'),
+  }
+}

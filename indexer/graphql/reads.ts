@@ -1,0 +1,36 @@
+/** Single rows by what they are called outside. */
+import { planKey, vendorKey } from '../columns.ts'
+import type { OrderRow, VendorRow } from '../schema.ts'
+import { type At, standsAt } from './block-at.ts'
+import type { RequestContext, Seen } from './context.ts'
+
+/** Ids that the registry can have given. */
+const isVendorId = (vendorId: bigint): boolean => vendorId < 2n ** 64n
+
+export const vendorAt = async (
+  context: RequestContext,
+  vendorId: bigint,
+  at: At,
+): Promise<Seen<VendorRow> | undefined> => (isVendorId(vendorId) ? context.vendor(vendorKey(vendorId), at) : undefined)
+
+export const planAt = async (context: RequestContext, vendorId: bigint, planId: number, at: At) =>
+  isVendorId(vendorId) ? context.plan(planKey(vendorId, planId), at) : undefined
+
+export const orderAt = async (
+  { db }: RequestContext,
+  by: { readonly orderId: string } | { readonly vendorId: bigint; readonly planId: number; readonly keyHash: string },
+  at: At,
+): Promise<Seen<OrderRow> | undefined> => {
+  const standing = db.selectFrom('orders').selectAll().where(standsAt('orders', at))
+  if ('orderId' in by) {
+    const row = await standing.where('id', '=', by.orderId).executeTakeFirst()
+    return row && { row, at }
+  }
+  if (!isVendorId(by.vendorId)) return undefined
+  const row = await standing
+    .where('vendor_id', '=', vendorKey(by.vendorId))
+    .where('plan_id', '=', by.planId)
+    .where('key_hash', '=', by.keyHash)
+    .executeTakeFirst()
+  return row && { row, at }
+}

@@ -1,0 +1,198 @@
+/** Rows as nodes. Each node keeps the block it was seen at, so that what hangs on it is seen at the same. */
+import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
+import { toHex } from '../../protocol/bytes.ts'
+import { type ChainText, chainText } from '../../protocol/text.ts'
+import { formatVendorUri } from '../../protocol/vendor-uri.ts'
+import { decodeAmount, decodeWords, planKey } from '../columns.ts'
+import { endpointsOf } from '../rows.ts'
+import type { GapRow, OrderRow, PlanRow, VendorRow } from '../schema.ts'
+import type { At, BlockInput } from './block-at.ts'
+import type { PlansArguments, RequestContext, Seen } from './context.ts'
+import {
+  type OrderFilter,
+  orderList,
+  type OrderOrder,
+  type OrderStatus,
+  planList,
+  type Sorted,
+  type VendorFilter,
+  vendorList,
+  type VendorOrder,
+} from './lists.ts'
+import { readMeta } from './meta.ts'
+import { formatNodeId, readNode } from './node.ts'
+import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
+import { orderAt, vendorAt } from './reads.ts'
+import { scalars } from './scalars.ts'
+
+interface AtBlock {
+  readonly block?: BlockInput | null
+}
+
+type ListArguments<Filter, Order> = PageArguments &
+  AtBlock & { readonly filter?: Filter | null; readonly orderBy?: Order | null }
+
+/** A page of a top-level list. */
+const page = async <Row extends object>(
+  { db }: RequestContext,
+  { list, sorting }: Sorted,
+  args: PageArguments,
+  at: At,
+): Promise<Connection<Seen<Row>>> => {
+  const request = pageRequest(sorting, args)
+  const rows = await readPage<Row>(db, list, request)
+  return connection(
+    request,
+    rows,
+    (row) => ({ row, at }),
+    (part) => countRows(db, list, request, part),
+  )
+}
+
+/** Accounts that may be nobody. */
+const somebody = (account: string): string | null => (account === ZERO_ADDRESS ? null : account)
+
+const text = ({ text: cleaned, bytes }: ChainText) => ({ text: cleaned, bytes: toHex(bytes) })
+
+interface EvidenceColumns {
+  readonly block_hash: string
+  readonly transaction_hash: string
+  readonly log_index: number
+}
+
+const evidence = (row: EvidenceColumns, blockNumber: number) => ({
+  blockNumber,
+  blockHash: row.block_hash,
+  transactionHash: row.transaction_hash,
+  logIndex: row.log_index,
+})
+
+const versionEvidence = {
+  evidence: ({ row }: Seen<EvidenceColumns & { from_block: number }>) => evidence(row, row.from_block),
+}
+
+const statusOf = ({ row, at }: Seen<OrderRow>): OrderStatus => {
+  if (row.cancelled === 1) return 'CANCELLED'
+  return row.ends_at > at.timestampSeconds ? 'RUNNING' : 'ENDED'
+}
+
+const profileOf = ({ row }: Seen<VendorRow>) => ({
+  valid: row.profile_valid === 1,
+  title: row.title,
+  description: row.description,
+  logo: row.logo,
+  serviceTypes: decodeWords(row.service_types),
+  regions: decodeWords(row.regions),
+  raw: text(chainText(row.profile)),
+})
+
+/** Resolvers of every field that is not a plain member of what its parent resolved to. */
+export const resolvers = {
+  ...scalars,
+
+  Settlement: { INSTANT: 'Instant', STREAMED: 'Streamed' },
+
+  Query: {
+    async vendors(
+      _: unknown,
+      args: ListArguments<VendorFilter, VendorOrder> & { search?: string | null },
+      context: RequestContext,
+    ) {
+      const at = await context.at(args.block)
+      return page<VendorRow>(context, vendorList(args.filter, args.search, args.orderBy, at), args, at)
+    },
+    async vendor(_: unknown, args: AtBlock & { id: bigint }, context: RequestContext) {
+      return vendorAt(context, args.id, await context.at(args.block))
+    },
+    async plans(_: unknown, args: PlansArguments & AtBlock, context: RequestContext) {
+      const at = await context.at(args.block)
+      return page<PlanRow>(context, planList(args.filter, args.orderBy, at), args, at)
+    },
+    async order(
+      _: unknown,
+      args: AtBlock & { vendorId: bigint; planId: number; keyHash: string },
+      context: RequestContext,
+    ) {
+      return orderAt(context, args, await context.at(args.block))
+    },
+    async orders(_: unknown, args: ListArguments<OrderFilter, OrderOrder>, context: RequestContext) {
+      const at = await context.at(args.block)
+      return page<OrderRow>(context, orderList(args.filter, args.orderBy, at), args, at)
+    },
+    async node(_: unknown, args: AtBlock & { id: string }, context: RequestContext) {
+      return readNode(context, args.id, await context.at(args.block))
+    },
+    async _meta(_: unknown, args: AtBlock, context: RequestContext) {
+      return readMeta(context, await context.at(args.block))
+    },
+  },
+
+  Vendor: {
+    id: ({ row }: Seen<VendorRow>) => formatNodeId({ type: 'vendor', vendorId: BigInt(row.id) }),
+    uri: ({ row }: Seen<VendorRow>, _: unknown, { source }: RequestContext) =>
+      formatVendorUri({ chainId: source.chainId, registry: source.registry, vendorId: BigInt(row.id) }),
+    vendorId: ({ row }: Seen<VendorRow>) => BigInt(row.id),
+    version: ({ row }: Seen<VendorRow>) => row.version,
+    owner: ({ row }: Seen<VendorRow>) => row.owner,
+    pendingOwner: ({ row }: Seen<VendorRow>) => somebody(row.pending_owner),
+    operator: ({ row }: Seen<VendorRow>) => somebody(row.operator),
+    payout: ({ row }: Seen<VendorRow>) => row.payout,
+    active: ({ row }: Seen<VendorRow>) => row.active === 1,
+    signingKey: ({ row }: Seen<VendorRow>) => row.signing_key,
+    encryptionKey: ({ row }: Seen<VendorRow>) => row.encryption_key,
+    endpoints: ({ row }: Seen<VendorRow>) => endpointsOf(row).map(text),
+    profile: profileOf,
+    planCount: ({ row }: Seen<VendorRow>) => row.plan_count,
+    plans: ({ row, at }: Seen<VendorRow>, args: PlansArguments, context: RequestContext) =>
+      context.plansOf(row.id, args, at),
+    ...versionEvidence,
+  },
+
+  Plan: {
+    id: ({ row }: Seen<PlanRow>) =>
+      formatNodeId({ type: 'plan', vendorId: BigInt(row.vendor_id), planId: row.plan_id }),
+    planId: ({ row }: Seen<PlanRow>) => row.plan_id,
+    vendor: ({ row, at }: Seen<PlanRow>, _: unknown, context: RequestContext) => context.vendor(row.vendor_id, at),
+    title: ({ row }: Seen<PlanRow>) => text(chainText(row.title_bytes)),
+    token: ({ row }: Seen<PlanRow>) => somebody(row.token as Address),
+    price: ({ row }: Seen<PlanRow>) => decodeAmount(row.price),
+    periodSeconds: ({ row }: Seen<PlanRow>) => row.period_seconds,
+    pricePerDay: ({ row }: Seen<PlanRow>) => decodeAmount(row.price_per_day),
+    maxPeriods: ({ row }: Seen<PlanRow>) => row.max_periods,
+    settlement: ({ row }: Seen<PlanRow>) => row.settlement,
+    onSale: ({ row }: Seen<PlanRow>) => row.on_sale === 1,
+    ...versionEvidence,
+  },
+
+  Order: {
+    id: ({ row }: Seen<OrderRow>) => formatNodeId({ type: 'order', orderId: row.id }),
+    orderId: ({ row }: Seen<OrderRow>) => row.id,
+    vendor: ({ row, at }: Seen<OrderRow>, _: unknown, context: RequestContext) => context.vendor(row.vendor_id, at),
+    vendorId: ({ row }: Seen<OrderRow>) => BigInt(row.vendor_id),
+    plan: ({ row, at }: Seen<OrderRow>, _: unknown, context: RequestContext) =>
+      context.plan(planKey(BigInt(row.vendor_id), row.plan_id), at),
+    planId: ({ row }: Seen<OrderRow>) => row.plan_id,
+    keyHash: ({ row }: Seen<OrderRow>) => row.key_hash,
+    controller: ({ row }: Seen<OrderRow>) => somebody(row.controller),
+    status: statusOf,
+    startedAt: ({ row }: Seen<OrderRow>) => row.started_at,
+    endsAt: ({ row }: Seen<OrderRow>) => row.ends_at,
+    periods: ({ row }: Seen<OrderRow>) => row.periods,
+    paid: ({ row }: Seen<OrderRow>) => decodeAmount(row.paid),
+    refunded: ({ row }: Seen<OrderRow>) => decodeAmount(row.refunded),
+    withdrawn: ({ row }: Seen<OrderRow>) => decodeAmount(row.withdrawn),
+    ...versionEvidence,
+  },
+
+  Gap: { evidence: (row: GapRow) => evidence(row, row.block_number) },
+
+  Evidence: {
+    finalized: async ({ blockNumber }: { blockNumber: number }, _: unknown, context: RequestContext) =>
+      blockNumber <= (await context.finalizedNumber()),
+  },
+
+  Node: {
+    __resolveType: ({ row }: Seen<VendorRow | PlanRow | OrderRow>) =>
+      'key_hash' in row ? 'Order' : 'price' in row ? 'Plan' : 'Vendor',
+  },
+}

@@ -1,0 +1,53 @@
+/** Profiles, as vendors write them and as nobody should. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { utf8 } from '../protocol/bytes.ts'
+import { chainText } from '../protocol/text.ts'
+import { decodeWords, encodeWords } from './columns.ts'
+import { readProfile } from './profile.ts'
+
+const read = (value: unknown) => readProfile(chainText(utf8(JSON.stringify(value))))
+
+describe('profile', () => {
+  it('is read with its words sorted, in lower case, once each', () => {
+    const profile = read({
+      title: 'T',
+      description: 'D',
+      logo: 'L',
+      serviceTypes: ['relay', 'Proxy', 'proxy'],
+      regions: ['eu-west'],
+    })
+    const words = { serviceTypes: ['proxy', 'relay'], regions: ['eu-west'] }
+    assert.deepEqual(profile, { valid: true, title: 'T', description: 'D', logo: 'L', ...words })
+  })
+
+  it('may leave anything out and hold anything more', () => {
+    const nothing = { title: '', description: '', logo: '', serviceTypes: [], regions: [] }
+    assert.deepEqual(read({ more: 1 }), { valid: true, ...nothing })
+    for (const wrong of [null, [], 'x', { title: 1 }, { serviceTypes: 'proxy' }]) {
+      assert.deepEqual(read(wrong), { valid: false, ...nothing })
+    }
+  })
+
+  it('cannot smuggle unsafe characters in as JSON escapes', () => {
+    assert.equal(readProfile(chainText(utf8(String.raw`{"title":"a\u0000\u202eb"}`))).title, 'ab')
+  })
+
+  it('never throws, and gives words that its column can hold', () => {
+    const words = fc.array(fc.string({ unit: 'binary' }))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map(utf8),
+          fc.record({ serviceTypes: words }).map((value) => utf8(JSON.stringify(value))),
+        ),
+        (bytes) => {
+          const { serviceTypes } = readProfile(chainText(bytes))
+          assert.deepEqual(decodeWords(encodeWords(serviceTypes)), serviceTypes)
+        },
+      ),
+    )
+  })
+})

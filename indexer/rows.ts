@@ -1,0 +1,153 @@
+/** States as rows and back. What can be derived from a state is derived here, once, when it is written. */
+import type { Settlement, UndecodableLog } from '../chain/events.ts'
+import type { Address, Evidence, Hex } from '../chain/types.ts'
+import { fromHex, toHex } from '../protocol/bytes.ts'
+import { chainText } from '../protocol/text.ts'
+import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, searchable, vendorKey } from './columns.ts'
+import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
+import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
+import { readProfile } from './profile.ts'
+import type { GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
+
+const SECONDS_PER_DAY = 86_400n
+
+const evidenceColumns = (evidence: Evidence) => ({
+  block_hash: evidence.blockHash,
+  transaction_hash: evidence.transactionHash,
+  log_index: evidence.logIndex,
+})
+
+const version = (evidence: Evidence) => ({
+  from_block: evidence.blockNumber,
+  to_block: OPEN,
+  ...evidenceColumns(evidence),
+})
+
+export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow => {
+  const { valid, title, description, logo, serviceTypes, regions } = readProfile(vendor.profile)
+  return {
+    id: vendorKey(vendor.vendorId),
+    ...version(evidence),
+    version: vendor.version,
+    owner: vendor.owner,
+    pending_owner: vendor.pendingOwner,
+    operator: vendor.operator,
+    payout: vendor.payout,
+    active: encodeFlag(vendor.active),
+    signing_key: vendor.signingKey,
+    encryption_key: vendor.encryptionKey,
+    endpoints: JSON.stringify(vendor.endpoints.map(({ bytes }) => toHex(bytes))),
+    profile: vendor.profile.bytes,
+    profile_valid: encodeFlag(valid),
+    title,
+    description,
+    logo,
+    service_types: encodeWords(serviceTypes),
+    regions: encodeWords(regions),
+    search_text: searchable([title, description, ...serviceTypes, ...regions].join('\n')),
+    plan_count: vendor.planCount,
+  }
+}
+
+/** Endpoints of a row, each as it is on chain and cleaned. */
+export const endpointsOf = (row: Pick<VendorRow, 'endpoints'>) =>
+  (JSON.parse(row.endpoints) as string[]).map((hex) => chainText(fromHex(hex)))
+
+export const vendorState = (row: VendorRow): VendorState => ({
+  vendorId: BigInt(row.id),
+  version: row.version,
+  owner: row.owner as Address,
+  pendingOwner: row.pending_owner as Address,
+  operator: row.operator as Address,
+  payout: row.payout as Address,
+  active: row.active === 1,
+  signingKey: row.signing_key as Hex,
+  encryptionKey: row.encryption_key as Hex,
+  endpoints: endpointsOf(row),
+  profile: chainText(row.profile),
+  planCount: row.plan_count,
+})
+
+/** Price of a day, rounded up: rounded down, a plan could seem free. */
+const pricePerDay = ({ price, periodSeconds }: PlanState): bigint => {
+  const period = BigInt(Math.max(periodSeconds, 1))
+  return (price * SECONDS_PER_DAY + period - 1n) / period
+}
+
+export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
+  id: planKey(plan.vendorId, plan.planId),
+  ...version(evidence),
+  vendor_id: vendorKey(plan.vendorId),
+  plan_id: plan.planId,
+  token: plan.token,
+  price: encodeAmount(plan.price),
+  period_seconds: plan.periodSeconds,
+  max_periods: plan.maxPeriods,
+  settlement: plan.settlement,
+  title_bytes: plan.title.bytes,
+  title: plan.title.text,
+  on_sale: encodeFlag(plan.onSale),
+  price_per_day: encodeAmount(pricePerDay(plan)),
+})
+
+export const planState = (row: PlanRow): PlanState => ({
+  vendorId: BigInt(row.vendor_id),
+  planId: row.plan_id,
+  token: row.token as Address,
+  price: decodeAmount(row.price),
+  periodSeconds: row.period_seconds,
+  maxPeriods: row.max_periods,
+  settlement: row.settlement as Settlement,
+  title: chainText(row.title_bytes),
+  onSale: row.on_sale === 1,
+})
+
+export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
+  id: order.orderId,
+  ...version(evidence),
+  vendor_id: vendorKey(order.vendorId),
+  plan_id: order.planId,
+  key_hash: order.keyHash,
+  controller: order.controller,
+  started_at: order.startedAt,
+  ends_at: order.endsAt,
+  periods: order.periods,
+  cancelled: encodeFlag(order.cancelled),
+  paid: encodeAmount(order.paid),
+  refunded: encodeAmount(order.refunded),
+  withdrawn: encodeAmount(order.withdrawn),
+})
+
+export const orderState = (row: OrderRow): OrderState => ({
+  orderId: row.id as Hex,
+  vendorId: BigInt(row.vendor_id),
+  planId: row.plan_id,
+  keyHash: row.key_hash as Hex,
+  controller: row.controller as Address,
+  startedAt: row.started_at,
+  endsAt: row.ends_at,
+  periods: row.periods,
+  cancelled: row.cancelled === 1,
+  paid: decodeAmount(row.paid),
+  refunded: decodeAmount(row.refunded),
+  withdrawn: decodeAmount(row.withdrawn),
+})
+
+export const gapRow = (gap: Gap): GapRow => ({
+  block_number: gap.evidence.blockNumber,
+  ...evidenceColumns(gap.evidence),
+  kind: gap.kind,
+  subject: gap.subject,
+  expected: gap.expected.toString(),
+  found: gap.found.toString(),
+})
+
+export const undecodableLogRow = ({ reason, log }: UndecodableLog): UndecodableLogRow => ({
+  block_number: log.evidence.blockNumber,
+  ...evidenceColumns(log.evidence),
+  address: log.address,
+  topics: JSON.stringify(log.topics),
+  data: fromHex(log.data.slice(0, 2 + 2 * UNDECODABLE_DATA_BYTES_MAX)),
+  data_length: (log.data.length - 2) / 2,
+  reason,
+})

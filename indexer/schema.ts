@@ -1,0 +1,295 @@
+/**
+ * The directory's tables, for SQLite and PostgreSQL alike.
+ *
+ * `vendors`, `plans` and `orders` are versioned: a row holds from the end of block `from_block` until the end of
+ * `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`, and undoing all blocks
+ * after N is deleting rows with a later `from_block` and reopening rows with a later `to_block`. Several changes in
+ * one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps blobs as they
+ * are. Numbers wider than 53 bits, flags and word lists are written as `columns.ts` says.
+ */
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
+
+/** Where on chain the last change of a row is written; its block is `from_block` or `block_number`. */
+interface EvidenceColumns {
+  /** Hash of that block. */
+  block_hash: string
+  transaction_hash: string
+  /** Position among all logs of the block. */
+  log_index: number
+}
+
+interface VersionColumns extends EvidenceColumns {
+  /** First block at whose end the row holds. */
+  from_block: number
+  /** First block at whose end it no longer holds; `OPEN` while it stands. */
+  to_block: number
+}
+
+/** One row: which contracts on which chain this database is about. */
+export interface SourceTable {
+  /** Always 1. */
+  id: number
+  /** Decimal. */
+  chain_id: string
+  registry: string
+  payments: string
+}
+
+/** One row, with the newest batch: how far the follower is. Absent before the first. */
+export interface CheckpointTable {
+  /** Always 1. */
+  id: number
+  /** Newest recorded block that is never undone. */
+  finalized_number: number
+  /** Newest block of the chain as the node told it. */
+  head_number: number
+}
+
+/** Headers that the follower has handed over: all above the finalized block, below it only some. */
+export interface BlocksTable {
+  number: number
+  hash: string
+  parent_hash: string
+  timestamp_seconds: number
+}
+
+export interface VendorsTable extends VersionColumns {
+  /** `vendorKey`. */
+  id: string
+  /** The registry's counter of changes; rises by one with each. */
+  version: number
+  owner: string
+  /** Whom the vendor is offered to; the zero address when to nobody. */
+  pending_owner: string
+  operator: string
+  payout: string
+  /** Flag: open for new orders. */
+  active: number
+  /** RFC 7638 thumbprint. */
+  signing_key: string
+  encryption_key: string
+  /** JSON array of hex: each endpoint's bytes as they are on chain. */
+  endpoints: string
+  /** Profile's bytes as they are on chain. */
+  profile: Uint8Array
+  /** Flag: the profile is JSON of the known shape; otherwise all that follows from it is empty. */
+  profile_valid: number
+  /** Cleaned. */
+  title: string
+  /** Cleaned. */
+  description: string
+  /** Cleaned; never fetched. */
+  logo: string
+  /** Words. */
+  service_types: string
+  /** Words. */
+  regions: string
+  /** Title, description, service types and regions as they are searched. */
+  search_text: string
+  /** Plans exist with ids 1 to this number. */
+  plan_count: number
+}
+
+export interface PlansTable extends VersionColumns {
+  /** `planKey`. */
+  id: string
+  /** `vendorKey`. */
+  vendor_id: string
+  plan_id: number
+  /** Zero address: the native coin. */
+  token: string
+  /** Amount in the token's smallest units for one period. */
+  price: string
+  period_seconds: number
+  max_periods: number
+  /** `Instant` or `Streamed`. */
+  settlement: string
+  /** Title's bytes as they are on chain. */
+  title_bytes: Uint8Array
+  /** Cleaned. */
+  title: string
+  /** Flag. */
+  on_sale: number
+  /** Amount for 86,400 seconds, rounded up: by this, plans of different periods are compared. */
+  price_per_day: string
+}
+
+export interface OrdersTable extends VersionColumns {
+  /** The contract's order id. */
+  id: string
+  /** `vendorKey`. */
+  vendor_id: string
+  plan_id: number
+  /** The buyer's keyId. */
+  key_hash: string
+  /** Who may cancel; the zero address for nobody. */
+  controller: string
+  /** Start of the current run, unix seconds. */
+  started_at: number
+  /** End of the paid time, unix seconds. */
+  ends_at: number
+  /** Periods paid for in the current run. */
+  periods: number
+  /** Flag: the current run was cancelled. */
+  cancelled: number
+  /** Amount of all purchases so far. */
+  paid: string
+  /** Amount returned by cancellations so far. */
+  refunded: string
+  /** Amount the vendor has withdrawn so far. */
+  withdrawn: string
+}
+
+/** Places where the chain's own counters show that a log is missing or came twice. */
+export interface GapsTable extends EvidenceColumns {
+  block_number: number
+  kind: string
+  /** What the counter belongs to: a vendor's or plan's number, an order id, or `registry`. */
+  subject: string
+  /** What the counter had to be, decimal. */
+  expected: string
+  /** What it was, decimal. */
+  found: string
+}
+
+/** Logs of the followed contracts that are none of their events. */
+export interface UndecodableLogsTable extends EvidenceColumns {
+  block_number: number
+  address: string
+  /** JSON array of hex. */
+  topics: string
+  /** Data's first bytes, `UNDECODABLE_DATA_BYTES_MAX` at most. */
+  data: Uint8Array
+  /** How many bytes the log's data has. */
+  data_length: number
+  reason: string
+}
+
+export interface Database {
+  source: SourceTable
+  checkpoint: CheckpointTable
+  blocks: BlocksTable
+  vendors: VendorsTable
+  plans: PlansTable
+  orders: OrdersTable
+  gaps: GapsTable
+  undecodable_logs: UndecodableLogsTable
+}
+
+export type VendorRow = Selectable<VendorsTable>
+export type PlanRow = Selectable<PlansTable>
+export type OrderRow = Selectable<OrdersTable>
+export type GapRow = Selectable<GapsTable>
+export type UndecodableLogRow = Insertable<UndecodableLogsTable>
+
+/** The tables whose rows are versioned. */
+export const VERSIONED = ['vendors', 'plans', 'orders'] as const
+export type Versioned = (typeof VERSIONED)[number]
+
+/** The tables whose rows are written once, with the block that tells them. */
+export const RECORDED = ['gaps', 'undecodable_logs'] as const
+
+const text = (names: readonly string[]) => names.map((name) => [name, 'text'] as const)
+const integers = (names: readonly string[]) => names.map((name) => [name, 'bigint'] as const)
+const bytes = (names: readonly string[]) => names.map((name) => [name, 'bytea'] as const)
+
+type Column = readonly [name: string, type: 'text' | 'bigint' | 'bytea']
+
+const EVIDENCE: readonly Column[] = [...text(['block_hash', 'transaction_hash']), ...integers(['log_index'])]
+const VERSION: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to_block']), ...EVIDENCE]
+
+const VENDOR_TEXT = ['owner', 'pending_owner', 'operator', 'payout', 'signing_key', 'encryption_key', 'endpoints']
+const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_text']
+const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'price_per_day']
+const ORDER_TEXT = ['vendor_id', 'key_hash', 'controller', 'paid', 'refunded', 'withdrawn']
+
+const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]; key: readonly string[] }>> = {
+  source: { columns: [...integers(['id']), ...text(['chain_id', 'registry', 'payments'])], key: ['id'] },
+  checkpoint: { columns: integers(['id', 'finalized_number', 'head_number']), key: ['id'] },
+  blocks: {
+    columns: [...integers(['number', 'timestamp_seconds']), ...text(['hash', 'parent_hash'])],
+    key: ['number'],
+  },
+  vendors: {
+    columns: [
+      ...VERSION,
+      ...integers(['version', 'active', 'profile_valid', 'plan_count']),
+      ...text([...VENDOR_TEXT, ...VENDOR_PROFILE]),
+      ...bytes(['profile']),
+    ],
+    key: ['id', 'from_block'],
+  },
+  plans: {
+    columns: [
+      ...VERSION,
+      ...integers(['plan_id', 'period_seconds', 'max_periods', 'on_sale']),
+      ...text(PLAN_TEXT),
+      ...bytes(['title_bytes']),
+    ],
+    key: ['id', 'from_block'],
+  },
+  orders: {
+    columns: [
+      ...VERSION,
+      ...integers(['plan_id', 'started_at', 'ends_at', 'periods', 'cancelled']),
+      ...text(ORDER_TEXT),
+    ],
+    key: ['id', 'from_block'],
+  },
+  gaps: {
+    columns: [...integers(['block_number']), ...EVIDENCE, ...text(['kind', 'subject', 'expected', 'found'])],
+    key: ['block_number', 'log_index'],
+  },
+  undecodable_logs: {
+    columns: [
+      ...integers(['block_number', 'data_length']),
+      ...EVIDENCE,
+      ...text(['address', 'topics', 'reason']),
+      ...bytes(['data']),
+    ],
+    key: ['block_number', 'log_index'],
+  },
+}
+
+/** What is looked up other than by key: what stands at a block, and what a rollback undoes. */
+const FIRST_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] = [
+  ['blocks', ['hash']],
+  ['vendors', ['to_block', 'id']],
+  ['vendors', ['from_block']],
+  ['plans', ['to_block', 'id']],
+  ['plans', ['from_block']],
+  ['plans', ['vendor_id', 'to_block']],
+  ['plans', ['token', 'price_per_day', 'to_block']],
+  ['orders', ['to_block', 'id']],
+  ['orders', ['from_block']],
+  ['orders', ['vendor_id', 'to_block']],
+  ['orders', ['key_hash', 'to_block']],
+]
+
+const first: Migration = {
+  async up(db) {
+    for (const [name, { columns, key }] of Object.entries(FIRST_TABLES)) {
+      let table = db.schema.createTable(name)
+      for (const [column, type] of columns) table = table.addColumn(column, type, (built) => built.notNull())
+      await table.addPrimaryKeyConstraint(`${name}_key`, [...key] as never[]).execute()
+    }
+    for (const [table, columns] of FIRST_INDEXES) {
+      const name = [table, ...columns, 'index'].join('_')
+      await sql`create index ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`.execute(
+        db,
+      )
+    }
+  },
+}
+
+const migrations: MigrationProvider = { getMigrations: async () => ({ '0001-first': first }) }
+
+/**
+ * Brings a database to the newest schema; each migration is there whole or not at all.
+ * @throws what the database throws
+ */
+export const migrate = async (db: Kysely<Database>): Promise<void> => {
+  const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
+  if (error !== undefined) throw error
+}

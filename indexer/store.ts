@@ -1,0 +1,192 @@
+/**
+ * The directory's rows as a projection of the chain: every batch and every rollback is one transaction, so a process
+ * killed between two statements has written nothing (DESIGN 11).
+ */
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Contracts } from '../chain/events.ts'
+import type { Batch, Projection, Recorded } from '../chain/projection.ts'
+import type { Address, BlockRef, Hash } from '../chain/types.ts'
+import { OPEN } from './columns.ts'
+import { IndexerError } from './errors.ts'
+import { SQL_VALUES_MAX } from './limits.ts'
+import { gapRow, orderRow, orderState, planRow, planState, undecodableLogRow, vendorRow, vendorState } from './rows.ts'
+import { type Database, migrate, RECORDED, VERSIONED, type Versioned } from './schema.ts'
+import { foldBatch, type Standings, touchedKeys, type Version } from './working-set.ts'
+
+/** What a database is about; it never changes. */
+export interface Source extends Contracts {
+  readonly chainId: bigint
+}
+
+/**
+ * Brings the database to the newest schema, and makes or checks the note of what it is about.
+ * @param find asks the chain what a new database will be about
+ * @returns what the database is about
+ * @throws ERR_INDEXER_SOURCE when the database is about another registry; what `find` throws
+ */
+export const openStore = async (
+  db: Kysely<Database>,
+  registry: Address,
+  find: () => Promise<Source>,
+): Promise<Source> => {
+  await migrate(db)
+  const known = await db.selectFrom('source').selectAll().executeTakeFirst()
+  if (!known) {
+    const source = await find()
+    await db
+      .insertInto('source')
+      .values({ id: 1, chain_id: `${source.chainId}`, registry, payments: source.payments })
+      .execute()
+    return source
+  }
+  if (known.registry !== registry) {
+    throw new IndexerError('ERR_INDEXER_SOURCE', 'this database belongs to another registry')
+  }
+  return { chainId: BigInt(known.chain_id), registry, payments: known.payments as Address }
+}
+
+/** @param db as `openStore` left it; no one else writes to it */
+export const createProjection = (db: Kysely<Database>): Projection => ({
+  async recorded(): Promise<Recorded | undefined> {
+    const checkpoint = await db.selectFrom('checkpoint').select('finalized_number').executeTakeFirst()
+    if (!checkpoint) return undefined
+    const rows = await db
+      .selectFrom('blocks')
+      .select(['number', 'hash'])
+      .where((where) => where.or([where('number', '>=', checkpoint.finalized_number), where('number', '=', 0)]))
+      .orderBy('number', 'desc')
+      .execute()
+    const blocks = rows.map(({ number, hash }) => ({ number, hash: hash as Hash }))
+    const finalized = blocks.find(({ number }) => number === checkpoint.finalized_number)
+    return finalized && { finalized, blocks }
+  },
+
+  apply: (batch) => db.transaction().execute((transaction) => writeBatch(transaction, batch)),
+
+  rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, to)),
+})
+
+const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void> => {
+  const standings = await readStandings(db, touchedKeys(batch.events))
+  const before = {
+    vendors: keysOf(standings, 'vendors'),
+    plans: keysOf(standings, 'plans'),
+    orders: keysOf(standings, 'orders'),
+  }
+  const { versions, gaps } = foldBatch(standings, await readVendorCount(db), batch.events)
+
+  await writeVersions(db, 'vendors', versions.vendors, before.vendors, vendorRow)
+  await writeVersions(db, 'plans', versions.plans, before.plans, planRow)
+  await writeVersions(db, 'orders', versions.orders, before.orders, orderRow)
+  await insert(db, 'gaps', gaps.map(gapRow))
+  await insert(db, 'undecodable_logs', batch.undecodable.map(undecodableLogRow))
+  await insert(
+    db,
+    'blocks',
+    batch.blocks.map(({ number, hash, parentHash, timestampSeconds }) => ({
+      number,
+      hash,
+      parent_hash: parentHash,
+      timestamp_seconds: timestampSeconds,
+    })),
+  )
+  const checkpoint = { finalized_number: batch.finalized.number, head_number: batch.head.number }
+  await db
+    .insertInto('checkpoint')
+    .values({ id: 1, ...checkpoint })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(checkpoint))
+    .execute()
+}
+
+const keysOf = (standings: Standings, table: Versioned): ReadonlySet<string> => new Set(standings[table].keys())
+
+const readVendorCount = async (db: Transaction<Database>): Promise<bigint> => {
+  const row = await db
+    .selectFrom('vendors')
+    .select('id')
+    .where('to_block', '=', OPEN)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return BigInt(row?.id ?? 0)
+}
+
+const readStandings = async (db: Transaction<Database>, keys: ReturnType<typeof touchedKeys>): Promise<Standings> => {
+  const standing = async <Table extends Versioned>(table: Table) => {
+    const rows = []
+    for (const ids of chunks(keys[table], SQL_VALUES_MAX)) {
+      rows.push(
+        ...(await db
+          .selectFrom(table as Versioned)
+          .selectAll()
+          .where('to_block', '=', OPEN)
+          .where('id', 'in', ids)
+          .execute()),
+      )
+    }
+    return rows
+  }
+  const vendors = (await standing('vendors')) as Parameters<typeof vendorState>[0][]
+  const plans = (await standing('plans')) as Parameters<typeof planState>[0][]
+  const orders = (await standing('orders')) as Parameters<typeof orderState>[0][]
+  return {
+    vendors: new Map(vendors.map((row) => [row.id, vendorState(row)])),
+    plans: new Map(plans.map((row) => [row.id, planState(row)])),
+    orders: new Map(orders.map((row) => [row.id, orderState(row)])),
+  }
+}
+
+/** Closes the rows that stood, and inserts the new versions, each until the next. */
+const writeVersions = async <State, Row extends { readonly id: string; readonly from_block: number }>(
+  db: Transaction<Database>,
+  table: Versioned,
+  versions: ReadonlyMap<string, readonly Version<State>[]>,
+  stood: ReadonlySet<string>,
+  toRow: (state: State, evidence: Version<State>['evidence']) => Row,
+): Promise<void> => {
+  const closed: (readonly [key: string, block: number])[] = []
+  const rows: Row[] = []
+  for (const [key, all] of versions) {
+    const since = all[0]?.evidence.blockNumber
+    if (stood.has(key) && since !== undefined) closed.push([key, since])
+    for (const [index, { state, evidence }] of all.entries()) {
+      rows.push({ ...toRow(state, evidence), to_block: all[index + 1]?.evidence.blockNumber ?? OPEN })
+    }
+  }
+  for (const some of chunks(closed, SQL_VALUES_MAX / 2)) {
+    const pairs = sql.join(some.map(([key, block]) => sql`(${key}, cast(${block} as bigint))`))
+    // The plus keeps SQLite from choosing the index on `to_block`, where every standing row is alike.
+    await sql`
+      update ${sql.table(table)} set to_block = closed.column2 from (values ${pairs}) as closed
+      where ${sql.ref(`${table}.id`)} = closed.column1 and +${sql.ref(`${table}.to_block`)} = ${OPEN}`.execute(db)
+  }
+  await insert(db, table, rows)
+}
+
+const insert = async (db: Transaction<Database>, table: keyof Database, rows: readonly object[]): Promise<void> => {
+  const columns = Object.keys(rows[0] ?? {}).length
+  for (const some of chunks(rows, Math.floor(SQL_VALUES_MAX / Math.max(columns, 1)))) {
+    await db
+      .insertInto(table)
+      .values(some as never)
+      .execute()
+  }
+}
+
+const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<void> => {
+  for (const table of VERSIONED) {
+    await db.deleteFrom(table).where('from_block', '>', number).execute()
+    await db
+      .updateTable(table)
+      .set({ to_block: OPEN })
+      .where('to_block', '>', number)
+      .where('to_block', '<', OPEN)
+      .execute()
+  }
+  for (const table of RECORDED) await db.deleteFrom(table).where('block_number', '>', number).execute()
+  await db.deleteFrom('blocks').where('number', '>', number).execute()
+}
+
+/** Pieces of at most this many items; none when there are no items. */
+const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
