@@ -21,13 +21,16 @@ const shipped = {
 const tests = { ...solc, settings: { evmVersion: 'cancun' } }
 const testFiles = globSync('contracts/**/*.t.sol', { cwd: import.meta.dirname })
 
+const build = {
+  isolated: false,
+  compilers: [shipped],
+  overrides: Object.fromEntries(testFiles.map((file) => [file, tests])),
+}
+
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
-  solidity: {
-    compilers: [shipped],
-    overrides: Object.fromEntries(testFiles.map((file) => [file, tests])),
-    splitTestsCompilation: true,
-  },
+  // Deployment uses the production profile by itself: it gives the same bytecode as the one that tests ran on.
+  solidity: { profiles: { default: build, production: build }, splitTestsCompilation: true },
   paths: { sources: 'contracts' },
   // TypeChain writes namespaces, which `erasableSyntaxOnly` refuses; nothing of it but types is imported.
   typechain: { tsNocheck: true },

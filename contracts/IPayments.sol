@@ -56,20 +56,35 @@ interface IPayments {
     /// @notice Earned money left for the vendor's payout account.
     event OrderWithdrawn(bytes32 indexed orderId, uint64 indexed vendorId, address payout, uint128 amount);
 
+    /// @notice The vendor is inactive or the plan off sale.
     error Payments_NotForSale(uint64 vendorId, uint32 planId);
+    /// @notice The plan's price is in a token, which cannot be paid here.
     error Payments_TokenUnsupported(address token);
+    /// @notice The buyer's key is zero.
     error Payments_ZeroKey();
+    /// @notice At least one period has to be bought.
     error Payments_ZeroPeriods();
+    /// @notice A `Streamed` order needs an account that may cancel it.
     error Payments_ZeroController();
+    /// @notice A refund needs an account to go to.
     error Payments_ZeroRefundTo();
+    /// @notice The value sent is not `price * periods`, in smallest units.
     error Payments_WrongValue(uint256 given, uint256 due);
+    /// @notice The order could come to owe more than uint128 holds, in smallest units.
     error Payments_AmountTooLarge(uint256 amount);
+    /// @notice Paid time would end after the `latest` second that the plan's `maxPeriods`, or uint40, allows.
     error Payments_TooFarAhead(uint256 endsAt, uint256 latest);
+    /// @notice The order is running and somebody else may cancel it.
     error Payments_ControllerMismatch(bytes32 orderId, address given, address expected);
+    /// @notice Nothing was ever bought under this id.
     error Payments_UnknownOrder(bytes32 orderId);
+    /// @notice The caller may not cancel this order; nobody may cancel an `Instant` one.
     error Payments_NotController(bytes32 orderId, address caller);
+    /// @notice The order ended at `endsAt`, unix seconds.
     error Payments_OrderOver(bytes32 orderId, uint40 endsAt);
+    /// @notice The account did not take the money, in smallest units.
     error Payments_TransferFailed(address to, uint256 amount);
+    /// @notice An account being paid called back.
     error Payments_Reentered();
 
     /// @notice Buys periods of a plan in the name of a key, or extends the order by them.

@@ -81,7 +81,7 @@ interface IVendorRegistry {
         bool forSale;
     }
 
-    /// @dev Emitted once per vendor, with `version` 1.
+    /// @notice A vendor exists from now on, active and without plans. Its `version` is 1.
     event VendorRegistered(
         uint64 indexed vendorId,
         address indexed owner,
@@ -93,14 +93,23 @@ interface IVendorRegistry {
         string[] endpoints,
         string profile
     );
+    /// @notice All endpoints of a vendor were replaced by these.
     event EndpointsChanged(uint64 indexed vendorId, uint32 version, string[] endpoints);
+    /// @notice Both key thumbprints of a vendor were replaced by these.
     event KeysChanged(uint64 indexed vendorId, uint32 version, bytes32 signingKey, bytes32 encryptionKey);
+    /// @notice The profile of a vendor was replaced by this.
     event ProfileChanged(uint64 indexed vendorId, uint32 version, string profile);
+    /// @notice A vendor was opened or closed for new orders.
     event ActiveChanged(uint64 indexed vendorId, uint32 version, bool active);
+    /// @notice The operator of a vendor was replaced; zero for none.
     event OperatorChanged(uint64 indexed vendorId, uint32 version, address operator);
+    /// @notice Money of a vendor goes here from now on, what is already earned included.
     event PayoutChanged(uint64 indexed vendorId, uint32 version, address payout);
+    /// @notice A vendor was offered to a new owner; zero if an offer was taken back.
     event OwnershipTransferStarted(uint64 indexed vendorId, uint32 version, address indexed pendingOwner);
+    /// @notice A vendor has a new owner; nothing else about it changed.
     event OwnershipTransferred(uint64 indexed vendorId, uint32 version, address indexed owner);
+    /// @notice A plan exists from now on, and is on sale.
     event PlanAdded(
         uint64 indexed vendorId,
         uint32 indexed planId,
@@ -112,21 +121,36 @@ interface IVendorRegistry {
         Settlement settlement,
         string title
     );
+    /// @notice A plan was taken off sale or put back.
     event PlanSaleChanged(uint64 indexed vendorId, uint32 indexed planId, uint32 version, bool onSale);
 
+    /// @notice No vendor has this id.
     error VendorRegistry_UnknownVendor(uint64 vendorId);
+    /// @notice The vendor has no plan of this id.
     error VendorRegistry_UnknownPlan(uint64 vendorId, uint32 planId);
+    /// @notice Only the owner may do this.
     error VendorRegistry_NotOwner(uint64 vendorId, address caller);
+    /// @notice Only the owner or the operator may do this.
     error VendorRegistry_NotOwnerOrOperator(uint64 vendorId, address caller);
+    /// @notice The vendor was not offered to the caller.
     error VendorRegistry_NotPendingOwner(uint64 vendorId, address caller);
+    /// @notice The payout account is zero.
     error VendorRegistry_ZeroPayout();
+    /// @notice A key thumbprint is zero.
     error VendorRegistry_ZeroKey();
+    /// @notice More endpoints than `max`.
     error VendorRegistry_TooManyEndpoints(uint256 given, uint256 max);
+    /// @notice The endpoint at `index` is empty or longer than `max` bytes.
     error VendorRegistry_EndpointLength(uint256 index, uint256 given, uint256 max);
+    /// @notice The profile is longer than `max` bytes.
     error VendorRegistry_ProfileTooLong(uint256 given, uint256 max);
+    /// @notice The title of a plan is longer than `max` bytes.
     error VendorRegistry_TitleTooLong(uint256 given, uint256 max);
+    /// @notice A plan has to cost something.
     error VendorRegistry_ZeroPrice();
+    /// @notice A plan's period has to last.
     error VendorRegistry_ZeroPeriod();
+    /// @notice At least one period of a plan has to be on offer.
     error VendorRegistry_ZeroMaxPeriods();
 
     /// @notice Registers the caller as owner of a new, active vendor.
@@ -160,6 +184,7 @@ interface IVendorRegistry {
     function setPayout(uint64 vendorId, address payout) external;
 
     /// @notice Offers the vendor to a new owner, who has to accept; zero takes the offer back. Owner only.
+    /// Warning: operator and payout stay as they are when the offer is accepted.
     function transferOwnership(uint64 vendorId, address newOwner) external;
 
     /// @notice Takes over a vendor that was offered to the caller.

@@ -247,6 +247,31 @@ contract PaymentsBuyTest is ChroveFixture {
         vm.assertEq(address(payments).balance, PRICE, "held");
     }
 
+    function test_Buy_Streamed_KeepsArrearsAcrossARunThatOwesNothing() public {
+        bytes32 orderId = buyStreamed(1);
+        skip(PERIOD);
+        buyStreamed(1);
+        cancel(orderId); // in the second of its purchase
+        buyStreamed(1);
+        vm.assertEq(streamedOrder().earned, PRICE, "the first run is still owed");
+        withdraw(orderId);
+        vm.assertEq(PAYOUT.balance, PRICE, "paid out");
+    }
+
+    function test_Buy_Instant_OwesNothingFromEarlierRuns() public {
+        IVendorRegistry.PlanInput memory input = planInput(IVendorRegistry.Settlement.Instant);
+        input.price = type(uint128).max;
+        vm.prank(OWNER);
+        uint32 planId = registry.addPlan(vendorId, input);
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.deal(BUYER, input.price);
+            vm.prank(BUYER);
+            payments.buy{value: input.price}(vendorId, planId, KEY, 1, BUYER);
+            skip(PERIOD);
+        }
+        vm.assertEq(PAYOUT.balance, 2 * uint256(input.price), "both were paid at once");
+    }
+
     function test_Buy_Instant_PaysAtOnce() public {
         bytes32 orderId = payments.orderIdOf(vendorId, instantPlan, KEY);
         expectPaid(orderId, instantPlan, 2, START, START + 2 * PERIOD, address(0));

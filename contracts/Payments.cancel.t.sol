@@ -23,7 +23,7 @@ contract PaymentsCancelTest is ChroveFixture {
         bytes32 orderId = buyStreamed(1);
         vm.prank(caller);
         vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_NotController.selector, orderId, caller));
-        payments.cancel(orderId, caller);
+        payments.cancel(orderId, REFUND_TO);
     }
 
     function test_RevertGiven_OrderIsInstant() public {

@@ -166,12 +166,10 @@ contract Payments is IPayments {
     ) private returns (Run memory run) {
         run.startedAt = uint40(block.timestamp);
         run.endsAt = run.startedAt;
-        run.hasArrears = before.hasArrears;
-        if (terms.settlement == IVendorRegistry.Settlement.Instant || before.startedAt == 0) return run;
+        if (before.startedAt == 0 || terms.settlement == IVendorRegistry.Settlement.Instant) return run;
         uint128 owed = _owed(before, terms);
-        if (owed == 0) return run;
-        state.arrears = _arrears(state, before) + owed;
-        run.hasArrears = true;
+        if (owed != 0) state.arrears = _arrears(state, before) + owed;
+        run.hasArrears = before.hasArrears || owed != 0;
     }
 
     /// @dev Adds paid time to a run, within what may be paid ahead.
@@ -217,6 +215,7 @@ contract Payments is IPayments {
     /// @dev Sends native coin with all gas, and copies nothing back, so that no answer can make it costly.
     function _send(address to, uint256 amount) private {
         bool sent;
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             sent := call(gas(), to, amount, 0, 0, 0, 0)
         }

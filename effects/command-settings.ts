@@ -35,12 +35,12 @@ const configSchema = z.strictObject(shape)
 
 /** What a configuration file may hold; every member is optional. */
 export type Settings = z.infer<typeof configSchema>
-export type SettingName = keyof Settings
+type SettingName = keyof Settings
 
 const names = Object.keys(shape) as SettingName[]
 
 /** `logLevel` is `CHROVE_LOG_LEVEL`, `rpc` is `CHROVE_RPC`. */
-export const environmentName = (name: SettingName): string =>
+const environmentName = (name: SettingName): string =>
   `CHROVE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -64,7 +64,7 @@ export const readSettings = async (
 }
 
 /** What `config.json` holds; nothing if there is none. */
-export const readConfig = async (files: FileStore): Promise<Settings> => {
+const readConfig = async (files: FileStore): Promise<Settings> => {
   const content = await files.read(CONFIG_FILE)
   if (content === undefined) return {}
   let value: unknown

@@ -142,7 +142,7 @@ home folder (${userHome}/.chrove unless --home is given).
 The passphrase comes from CHROVE_PASSPHRASE, or is asked for.
 
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault: try again,
-70 a bug, 130 interrupted. Commands that serve until they are stopped end with 0.`,
+70 a bug, 130 interrupted. Commands that serve until stopped end with 0.`,
     )
 
 /** Makes every command throw instead of exiting, and write through the terminal's door. */

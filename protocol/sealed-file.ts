@@ -10,7 +10,7 @@ import { ProtocolError } from './errors.ts'
 import { canonicalJson, parseJson } from './json.ts'
 
 /** Binary logarithm of scrypt's N; 17 takes about half a second and 128 MiB. */
-export const SCRYPT_LOG_N = 17
+const SCRYPT_LOG_N = 17
 const SCRYPT_LOG_N_MIN = 10
 const SCRYPT_LOG_N_MAX = 20
 export const SEAL_SALT_BYTES = 32

@@ -70,7 +70,7 @@ describe('virtual time', () => {
       0,
       () =>
         void (async () => {
-          for (let at = 0; at < 100; at++) await undefined
+          for (let at = 0; at < 100; at++) await Promise.resolve()
           order.push('first settled')
         })(),
     )

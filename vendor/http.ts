@@ -59,7 +59,9 @@ export const createVendorHttp = (service: VendorService, log: Log): ((request: R
     })
   }
   app.notFound(() => refusal(new VendorError('ERR_NOT_FOUND', 'ask for /price.json or /cert.info')))
-  app.onError((error) => {
+  app.onError((error, context) => {
+    // Nobody is there to read this, and a client that hangs up is no failure of ours.
+    if (context.req.raw.signal.aborted) return refusal(new VendorError('ERR_CODE_MISSING', 'the request broke off'))
     if (error instanceof VendorError) return refusal(error)
     if (error instanceof ProtocolError) return problemResponse(protocolProblem(error.code, error.message))
     log.error('request-failed', { error: error.name })

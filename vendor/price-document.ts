@@ -49,7 +49,7 @@ export const paymentMethods = (
     }))
 
 /** What is to be signed. @see SEED 000 price.json */
-export const priceContent = (source: PriceSource, tsSeconds: number, keyId?: Uint8Array): PriceContent => {
+const priceContent = (source: PriceSource, tsSeconds: number, keyId?: Uint8Array): PriceContent => {
   const methods = paymentMethods(source, keyId)
   const jwk = ({ kty, n, e }: RsaPublicKey) => ({ kty, n, e })
   return {

@@ -133,7 +133,7 @@ describe('a SOCKS5 server for accounts', () => {
     pass(3_599_999)
     await socksHandshake(connect(), destination, alice)
     pass(1)
-    await assert.rejects(socksHandshake(connect(), destination, alice), refusedWith('ERR_NETWORK_PROXY'))
+    await assert.rejects(socksHandshake(connect(), destination, alice), /refuses the credentials/)
   })
 
   it('ends live connections at the moment the account expires, later when it was extended', async () => {
@@ -186,8 +186,10 @@ describe('a SOCKS5 server for accounts', () => {
     client.write('alive')
     await takeBytes(site, 5)
     pass(IDLE_TIMEOUT_MS - 1)
-    assert.equal(client.destroyed, false)
-    pass(1)
+    await new Promise(setImmediate)
+    site.write('alive')
+    await takeBytes(client, 5)
+    pass(IDLE_TIMEOUT_MS)
     await closed(client)
   })
 

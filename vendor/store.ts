@@ -34,7 +34,7 @@ interface Tables {
 
 export interface VendorStore extends Projection {
   /** Orders of a key, ended ones included. */
-  ordersOfKey(keyHash: Hex): Promise<PaidOrder[]>
+  ordersOfKey(keyHash: Hex): Promise<readonly PaidOrder[]>
   /** Orders whose paid time has not ended at that moment, sorted by id. */
   runningOrders(nowSeconds: number): Promise<PaidOrder[]>
   /** All orders ever paid, sorted by id. */
@@ -65,6 +65,8 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
     for (const statement of SCHEMA) await statement.execute(tx)
   })
   const isOurs = isOrderEventOf(vendorId)
+  /** Orders by key, as asked for since the last change: buyers ask far more often than they pay. */
+  let answers = new Map<string, PaidOrder[]>()
 
   const fold = async (events: ReturnType<typeof select>): Promise<PaidOrder[]> => {
     const orders = new Map<string, PaidOrder>()
@@ -86,10 +88,12 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
     },
 
     async apply(batch) {
+      const events = batch.events.filter(isOurs)
       await db.transaction().execute(async (tx) => {
-        for (const event of batch.events) if (isOurs(event)) await insert(tx, event)
+        for (const event of events) await insert(tx, event)
         await recordBlocks(tx, batch)
       })
+      if (events.length > 0) answers = new Map()
     },
 
     async rollBack({ number }) {
@@ -97,14 +101,23 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
         await tx.deleteFrom('order_events').where('block_number', '>', number).execute()
         await tx.deleteFrom('blocks').where('number', '>', number).execute()
       })
+      answers = new Map()
     },
 
-    ordersOfKey: (keyHash) =>
-      fold(
+    async ordersOfKey(keyHash) {
+      // One that is asked before a change and answered after it must not be kept.
+      const current = answers
+      const known = current.get(keyHash)
+      if (known) return known
+      const orders = await fold(
         select().where('order_id', 'in', (eb) =>
           eb.selectFrom('order_events').select('order_id').where('key_hash', '=', keyHash),
         ),
-      ),
+      )
+      // Of strangers' keys there is no end.
+      if (orders.length > 0) current.set(keyHash, orders)
+      return orders
+    },
 
     async runningOrders(nowSeconds) {
       const orders = await fold(

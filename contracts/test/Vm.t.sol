@@ -3,6 +3,12 @@ pragma solidity 0.8.28;
 
 /// @dev The cheat codes our tests use, as Hardhat's test runner offers them.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function warp(uint256 timestamp) external;
     function getCode(string calldata artifact) external view returns (bytes memory);
     function deal(address account, uint256 balance) external;
@@ -11,6 +17,8 @@ interface Vm {
     function stopPrank() external;
     function expectRevert(bytes calldata data) external;
     function expectEmit(address emitter) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
     function assume(bool condition) external pure;
     function load(address account, bytes32 slot) external view returns (bytes32);
     function assertTrue(bool condition, string calldata reason) external pure;

@@ -42,6 +42,7 @@ export const benchVendor = async (): Promise<Measured> => {
     try {
       const rounds: Round[] = []
       const speeds: number[] = []
+      await untilDelivered(vendor)
       await measureRound(vendor, await makeCodes(vendor, REQUESTS_PER_ROUND))
       for (let round = 0; round < ROUNDS; round++) {
         process.stderr.write(`round ${round + 1} of ${ROUNDS}\n`)
@@ -130,6 +131,18 @@ const untilServed = async (url: string): Promise<{ content: { PublicKeyEnc: unkn
     await createClock().sleep(100)
   }
   throw new Error('the vendor did not start within 30 seconds')
+}
+
+/** Until the service has followed the chain to the payments, and codes are newer than its start. */
+const untilDelivered = async (vendor: BenchVendor): Promise<void> => {
+  for (let tries = 0; tries < 100; tries++) {
+    const codes = await makeCodes(vendor, BUYERS)
+    const body = (code: string) => fetch(`http://127.0.0.1:${vendor.port}/cert.info`, { method: 'POST', body: code })
+    const answers = await Promise.all(codes.map(body))
+    if (answers.every(({ status }) => status === 200)) return
+    await createClock().sleep(200)
+  }
+  throw new Error('the vendor did not see the payments within 20 seconds')
 }
 
 /** Fresh codes: each is good once. */

@@ -1,0 +1,71 @@
+/** Words, amounts and times as a terminal of 80 columns shows them. */
+import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../../protocol/amount.ts'
+import { utf8 } from '../../protocol/bytes.ts'
+import { cleanText } from '../../protocol/text.ts'
+
+const COLUMNS = 80
+const GAP = '  '
+
+/** Anybody's words in one line. */
+export const oneLine = (text: string): string => cleanText(utf8(text)).replace(/\s+/g, ' ').trim()
+
+/** An amount of the chain's native coin. */
+export const coin = (wei: bigint): string => `${formatAmount(wei, NATIVE_DECIMALS)} coin`
+
+/** What a plan costs; amounts of tokens are in their smallest unit, because their decimals are not known here. */
+export const priceText = (price: bigint, token: string | undefined, periodSeconds: number): string => {
+  const amount = token === undefined ? coin(price) : `${price} of token ${token.slice(0, 8)}…`
+  return `${amount} / ${formatPeriod(periodSeconds)}`
+}
+
+/** Sweden writes dates as ISO 8601 does. */
+const utc = new Intl.DateTimeFormat('sv-SE', { timeZone: 'UTC', dateStyle: 'short', timeStyle: 'short' })
+
+/** Unix seconds as `2026-11-21 09:53 UTC`. */
+export const timeText = (unixSeconds: number): string => `${utc.format(unixSeconds * 1000)} UTC`
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
+const NARROW = /\p{Mark}/u
+
+const widthOf = (character: string): number => (NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1)
+const textWidth = (text: string): number => [...text].reduce((width, character) => width + widthOf(character), 0)
+
+/** Cut to so many columns, with an ellipsis where something is missing. */
+export const fit = (text: string, columns: number): string => {
+  if (textWidth(text) <= columns) return text
+  let kept = ''
+  let width = 1
+  for (const character of text) {
+    width += widthOf(character)
+    if (width > columns) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+/**
+ * Rows under a heading, aligned, at most 80 columns wide: the widest columns are cut first.
+ * @param rows each as long as the heading; every cell becomes one line
+ */
+export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string => {
+  const lines = [heading, ...rows].map((row) => row.map(oneLine))
+  const widths = heading.map((_, column) => Math.max(...lines.map((line) => textWidth(line[column] ?? ''))))
+  const room = COLUMNS - GAP.length * (heading.length - 1)
+  while (widths.reduce((sum, width) => sum + width, 0) > room) {
+    const widest = widths.indexOf(Math.max(...widths))
+    widths[widest] = (widths[widest] ?? 1) - 1
+  }
+  const pad = (text: string, width: number): string => {
+    const shown = fit(text, width)
+    return shown + ' '.repeat(Math.max(0, width - textWidth(shown)))
+  }
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => pad(cell, widths[column] ?? 0))
+        .join(GAP)
+        .trimEnd(),
+    )
+    .join('\n')
+}

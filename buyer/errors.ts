@@ -1,0 +1,50 @@
+/** What a buyer is refused, or has to wait for. Codes are stable: scripts match on them. */
+
+const retryableCodes = [
+  'ERR_VENDOR_UNREACHABLE',
+  'ERR_NOT_YET_CONFIRMED',
+  'ERR_DIRECTORY',
+  'ERR_PURCHASE_PENDING',
+] as const
+
+export type BuyerErrorCode =
+  | (typeof retryableCodes)[number]
+  /** There is no keyring, or there is one already. */
+  | 'ERR_KEYRING_MISSING'
+  | 'ERR_KEYRING_EXISTS'
+  | 'ERR_KEYRING_DAMAGED'
+  | 'ERR_ACCOUNT_INVALID'
+  | 'ERR_REGISTRY_MISSING'
+  /** The vendor's name belongs to another chain or registry than the settings. */
+  | 'ERR_OTHER_CHAIN'
+  | 'ERR_OTHER_REGISTRY'
+  | 'ERR_VENDOR_UNKNOWN'
+  | 'ERR_PLAN_UNKNOWN'
+  | 'ERR_NOT_FOR_SALE'
+  | 'ERR_TOKEN_UNSUPPORTED'
+  | 'ERR_PERIODS'
+  | 'ERR_BALANCE'
+  | 'ERR_SPEND_CAP'
+  | 'ERR_ORDER_UNKNOWN'
+  | 'ERR_ORDER_NOT_RUNNING'
+  | 'ERR_NOT_REFUNDABLE'
+  | 'ERR_ADDRESS_INVALID'
+  /** No endpoint gave a price document that holds against the registry. */
+  | 'ERR_VENDOR_UNTRUSTED'
+  | 'ERR_VENDOR_REFUSED'
+  | 'ERR_ANSWER_OF_OTHER_ORDER'
+  | 'ERR_NO_SOCKS5_SERVER'
+
+const retryable: ReadonlySet<BuyerErrorCode> = new Set(retryableCodes)
+
+/** A refusal, or with `retryable` a passing fault. Its message is one sentence that says what to do. */
+export class BuyerError extends Error {
+  readonly code: BuyerErrorCode
+  readonly retryable: boolean
+  constructor(code: BuyerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'BuyerError'
+    this.code = code
+    this.retryable = retryable.has(code)
+  }
+}

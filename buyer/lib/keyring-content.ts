@@ -1,0 +1,150 @@
+/** What a keyring holds, and its changes as pure functions. Bigints are decimal text in the file. */
+import { z } from 'zod'
+import { parseAddress, parseHash, type Address, type Hash, type Hex } from '../../chain/types.ts'
+import { serverListSchema } from '../../protocol/credentials.ts'
+import { parsePrivateKey, type RsaPrivateKey } from '../../protocol/keys.ts'
+import { parseVendorUri } from '../../protocol/vendor-uri.ts'
+import { BuyerError } from '../errors.ts'
+
+const holds = (check: (text: string) => unknown) => (value: unknown) => {
+  try {
+    return typeof value === 'string' && Boolean(check(value))
+  } catch {
+    return false
+  }
+}
+const isPrivateKey = (value: unknown): boolean => {
+  try {
+    return Boolean(parsePrivateKey(value))
+  } catch {
+    return false
+  }
+}
+
+const address = z.custom<Address>(holds((text) => parseAddress(text) === text))
+const hash = z.custom<Hash>(holds((text) => parseHash(text) === text))
+const hex = z.custom<Hex>(holds((text) => /^0x([0-9a-f]{2})+$/.test(text)))
+const vendorUri = z.string().refine(holds(parseVendorUri))
+const rsaPrivateKey = z.custom<RsaPrivateKey>(isPrivateKey)
+const seconds = z.int().min(0)
+const amount = z.codec(z.string().regex(/^(0|[1-9]\d{0,77})$/), z.bigint(), { decode: BigInt, encode: String })
+
+/**
+ * How far a purchase is known to be. `intended`: its key is safe, nothing is signed. `signed`: its one transaction is
+ * safe and may be on its way. `failed`: it changed nothing. `paid`: it is on chain. `final`: and no reorg can undo it.
+ */
+export const PURCHASE_STATES = ['intended', 'signed', 'failed', 'paid', 'final'] as const
+
+const purchaseSchema = z.strictObject({
+  /** Random: names the purchase among those of its order. */
+  id: z.string().min(1),
+  state: z.enum(PURCHASE_STATES),
+  periods: z.int().min(1),
+  priceWei: amount,
+  account: address,
+  intendedAtSeconds: seconds,
+  /** From `signed` on; only this raw transaction is ever sent for this purchase. */
+  transaction: z.strictObject({ raw: hex, hash }).optional(),
+})
+
+const orderSchema = z.strictObject({
+  orderId: hash,
+  vendor: vendorUri,
+  planId: z.int().min(1),
+  key: rsaPrivateKey,
+  controller: address,
+  purchases: z.array(purchaseSchema).min(1),
+  credentials: z
+    .strictObject({ servers: serverListSchema, expiresSeconds: seconds, collectedAtSeconds: seconds })
+    .optional(),
+})
+
+const accountSchema = z.strictObject({ address, privateKey: hash })
+
+export const keyringSchema = z.strictObject({
+  format: z.literal('chrove-keyring-1'),
+  /** The first one pays. */
+  accounts: z.array(accountSchema).min(1),
+  orders: z.array(orderSchema),
+})
+
+export type Purchase = z.infer<typeof purchaseSchema>
+export type KeyringOrder = z.infer<typeof orderSchema>
+export type KeyringAccount = z.infer<typeof accountSchema>
+export type KeyringContent = z.infer<typeof keyringSchema>
+
+/** @throws ERR_ORDER_UNKNOWN unless the text is the id of an order, or the start of exactly one, 6 digits or more */
+export const findOrder = ({ orders }: KeyringContent, text: string): KeyringOrder => {
+  const wanted = text.toLowerCase()
+  const found = orders.filter(({ orderId }) => orderId.startsWith(wanted))
+  const [order] = found
+  if (order && found.length === 1 && /^0x[0-9a-f]{6,64}$/.test(wanted)) return order
+  throw new BuyerError('ERR_ORDER_UNKNOWN', 'no single order of this keyring has this id: see `chrove orders`')
+}
+
+/** Adds a purchase to its order, and the order if it is new. */
+export const addPurchase = (
+  content: KeyringContent,
+  order: Omit<KeyringOrder, 'purchases'>,
+  purchase: Purchase,
+): KeyringContent => {
+  const known = content.orders.some(({ orderId }) => orderId === order.orderId)
+  return known
+    ? changeOrder(content, order.orderId, (old) => ({ ...old, purchases: [...old.purchases, purchase] }))
+    : { ...content, orders: [...content.orders, { ...order, purchases: [purchase] }] }
+}
+
+export const changeOrder = (
+  content: KeyringContent,
+  orderId: Hash,
+  change: (order: KeyringOrder) => KeyringOrder,
+): KeyringContent => ({
+  ...content,
+  orders: content.orders.map((order) => (order.orderId === orderId ? change(order) : order)),
+})
+
+export const changePurchase = (
+  content: KeyringContent,
+  orderId: Hash,
+  purchaseId: string,
+  change: (purchase: Purchase) => Purchase,
+): KeyringContent =>
+  changeOrder(content, orderId, (order) => ({
+    ...order,
+    purchases: order.purchases.map((purchase) => (purchase.id === purchaseId ? change(purchase) : purchase)),
+  }))
+
+/** All that either keyring holds; of a purchase that both have, the one that is further. `ours` pays from now on. */
+export const mergeKeyrings = (ours: KeyringContent, theirs: KeyringContent): KeyringContent => ({
+  format: ours.format,
+  accounts: unite(
+    ours.accounts,
+    theirs.accounts,
+    (account) => account.address,
+    (account) => account,
+  ),
+  orders: unite(
+    ours.orders,
+    theirs.orders,
+    (order) => order.orderId,
+    (mine, other) => ({
+      ...mine,
+      purchases: unite(mine.purchases, other.purchases, (purchase) => purchase.id, further),
+    }),
+  ),
+})
+
+const further = (a: Purchase, b: Purchase): Purchase =>
+  PURCHASE_STATES.indexOf(b.state) > PURCHASE_STATES.indexOf(a.state) ? b : a
+
+const unite = <T>(
+  ours: readonly T[],
+  theirs: readonly T[],
+  keyOf: (item: T) => string,
+  join: (a: T, b: T) => T,
+): T[] => {
+  const others = new Map(theirs.map((item) => [keyOf(item), item]))
+  const known = new Set(ours.map(keyOf))
+  const joined = ours.map((item) => join(item, others.get(keyOf(item)) ?? item))
+  return [...joined, ...theirs.filter((item) => !known.has(keyOf(item)))]
+}

@@ -1,0 +1,29 @@
+/** Bounds of the buyer, with their units and reasons. */
+
+/** One exchange with a vendor, milliseconds: Tor circuits take several seconds to build. */
+export const VENDOR_TIMEOUT_MS = 20_000
+
+/** One exchange with a directory, milliseconds. */
+export const DIRECTORY_TIMEOUT_MS = 15_000
+
+/** A page of a hundred vendors with their profiles is under 600 KiB. */
+export const DIRECTORY_BYTES_MAX = 2 * 1024 * 1024
+
+/** Vendors in one answer to a search: a page of the directory, and what a person reads. */
+export const FOUND_MAX = 100
+
+/** Vendors read one by one from the contract when there is no directory: each is a call to the node. */
+export const CONTRACT_SEARCH_MAX = 1000
+
+/** Calls to the node at once in such a search. */
+export const CONTRACT_SEARCH_AT_ONCE = 8
+
+/** Waits this long for a vendor to see a payment, milliseconds: some blocks of the slowest chains. */
+export const COLLECT_WAIT_MS = 180_000
+
+/** Pauses between tries, milliseconds: doubled from the first to the last. */
+export const RETRY_MS_MIN = 1_000
+export const RETRY_MS_MAX = 15_000
+
+/** A keyring with ten thousand orders is about 40 MiB; what is longer is none of ours. */
+export const KEYRING_BYTES_MAX = 64 * 1024 * 1024

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { before, beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { registryCall } from '../../chain/contracts.ts'
+import type { Address } from '../../chain/types.ts'
+import type { Wanted } from './index.ts'
+import { openTestMarket, PERIOD_SECONDS, PRICE_WEI, type Incarnation, type TestMarket } from './test-market.ts'
+
+let market: TestMarket
+before(async () => {
+  market = await openTestMarket()
+})
+beforeEach(() => market.reset())
+
+const initialized = async (): Promise<Incarnation> => {
+  const process = market.start()
+  await process.buyer.init(market.fundedKey)
+  return process
+}
+
+describe('buying', () => {
+  it('pays exactly the price, and the fee it tells, for an order that runs', async () => {
+    const { buyer } = await initialized()
+    const [account] = await buyer.accounts()
+    const beforeWei = await market.balanceWei(account as Address)
+    const bought = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 2 })
+    assert.equal(await market.balanceWei(market.payments), 2n * PRICE_WEI)
+    assert.equal(await buyer.balanceWei(), beforeWei - 2n * PRICE_WEI - bought.feeWei)
+    const [order] = await buyer.orders()
+    assert.equal(order?.orderId, bought.orderId)
+    assert.equal(order?.standing, 'running')
+    assert.equal(order?.endsAtSeconds, bought.endsAtSeconds)
+    assert.equal(order?.periods, 2)
+  })
+
+  it('takes a vendor by its number in the registry', async () => {
+    const { buyer } = await initialized()
+    assert.equal((await buyer.quote({ vendor: '1', planId: 1, periods: 1 })).vendor, market.vendor)
+  })
+
+  it('quotes what is then the most that can be spent, and sends and writes nothing for it', async () => {
+    const { buyer } = await initialized()
+    const keyring = market.files.get('keyring.json')
+    const balanceWei = await buyer.balanceWei()
+    const quoted = await buyer.quote({ vendor: market.vendor, planId: 1, periods: 1 })
+    assert.equal(quoted.priceWei, PRICE_WEI)
+    assert.equal(quoted.maxCostWei, quoted.priceWei + quoted.maxFeeWei)
+    assert.equal(await buyer.balanceWei(), balanceWei)
+    assert.deepEqual(market.files.get('keyring.json'), keyring)
+    const { feeWei, offer } = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 1 })
+    assert.ok(offer && feeWei <= offer.maxFeeWei)
+  })
+
+  it('uses a fresh key for each order, and the same key to extend one', async () => {
+    const { buyer } = await initialized()
+    const first = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 1 })
+    const second = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 1 })
+    assert.notEqual(first.orderId, second.orderId)
+    const extended = await buyer.buy({ extend: first.orderId.slice(0, 12), periods: 3 })
+    assert.equal(extended.orderId, first.orderId)
+    assert.equal(extended.endsAtSeconds, first.endsAtSeconds + 3 * PERIOD_SECONDS)
+    assert.equal((await buyer.orders()).length, 2)
+  })
+
+  const wants = (vendor: string, planId = 1, periods = 1): Wanted => ({ vendor, planId, periods })
+  const elsewhere = `0x${'ab'.repeat(20)}`
+  const refusals: [what: string, code: string, wanted: () => Wanted][] = [
+    ['an unknown vendor', 'ERR_VENDOR_UNKNOWN', () => wants('7')],
+    ['an unknown plan', 'ERR_PLAN_UNKNOWN', () => wants('1', 9)],
+    ['more periods than are sold', 'ERR_PERIODS', () => wants('1', 1, 11)],
+    ['no period', 'ERR_PERIODS', () => wants('1', 1, 0)],
+    [
+      'to extend an order that is not in the keyring',
+      'ERR_ORDER_UNKNOWN',
+      () => ({ extend: '0xabababab', periods: 1 }),
+    ],
+    ['a vendor of another chain', 'ERR_OTHER_CHAIN', () => wants(market.vendor.replace(/:\d+:/, ':1:'))],
+    [
+      'a vendor of another registry',
+      'ERR_OTHER_REGISTRY',
+      () => wants(market.vendor.replace(market.registry, elsewhere)),
+    ],
+    ['what names no vendor', 'ERR_VENDOR_URI_INVALID', () => wants('flying ghost')],
+  ]
+  for (const [what, code, wanted] of refusals) {
+    it(`refuses ${what}`, async () => {
+      const { buyer } = await initialized()
+      await assert.rejects(buyer.buy(wanted()), { code })
+    })
+  }
+
+  it('refuses a plan that is no longer on sale, and a vendor that takes no orders', async () => {
+    const { buyer } = await initialized()
+    await market.asVendor(registryCall(market.registry, 'setPlanOnSale', 1n, 1, false))
+    await assert.rejects(buyer.quote({ vendor: '1', planId: 1, periods: 1 }), { code: 'ERR_NOT_FOR_SALE' })
+    await market.asVendor(registryCall(market.registry, 'setActive', 1n, false))
+    await assert.rejects(buyer.quote({ vendor: '1', planId: 2, periods: 1 }), { code: 'ERR_NOT_FOR_SALE' })
+  })
+
+  it('refuses what the account cannot pay', async () => {
+    const { buyer } = market.start()
+    await buyer.init()
+    await assert.rejects(buyer.quote({ vendor: '1', planId: 1, periods: 1 }), { code: 'ERR_BALANCE' })
+  })
+
+  it('refuses what exceeds the cap with its fee, by the wei', async () => {
+    const { buyer } = await initialized()
+    const wanted = { vendor: '1', planId: 1, periods: 1 }
+    let cap = 0n
+    const approve = async ({ maxCostWei }: { maxCostWei: bigint }) => {
+      cap = maxCostWei
+      throw new Error('only looking')
+    }
+    await assert.rejects(buyer.buy(wanted, { approve }), /only looking/)
+    await assert.rejects(buyer.buy(wanted, { spendCapWei: cap - 1n }), { code: 'ERR_SPEND_CAP' })
+    assert.equal(await market.balanceWei(market.payments), 0n)
+    await buyer.buy(wanted, { spendCapWei: cap })
+  })
+
+  it('spends nothing when there is neither a cap nor somebody to agree', async () => {
+    await initialized()
+    const { buyer } = market.start({ spendCapWei: undefined })
+    await assert.rejects(buyer.buy({ vendor: '1', planId: 1, periods: 1 }), { code: 'ERR_SPEND_CAP' })
+  })
+
+  it('keeps every order when two processes buy at once', async () => {
+    await initialized()
+    // Two buyers of one incarnation share its locks, as two processes share those of a disk.
+    const { buyer } = market.start()
+    const bought = await Promise.all([1, 2, 3].map((periods) => buyer.buy({ vendor: '1', planId: 1, periods })))
+    const orders = await buyer.orders()
+    assert.deepEqual(orders.map(({ orderId }) => orderId).sort(), bought.map(({ orderId }) => orderId).sort())
+    assert.equal(await market.balanceWei(market.payments), 6n * PRICE_WEI)
+  })
+})
+
+describe('a process that dies while buying', () => {
+  const wanted = { vendor: '1', planId: 1, periods: 1 }
+
+  /** Steps of an undisturbed purchase. */
+  const countSteps = async (): Promise<number> => {
+    await initialized()
+    const process = market.start()
+    await process.buyer.buy(wanted)
+    return process.steps()
+  }
+
+  /** What a user does: looks what became of it, and buys only if there is no order. */
+  const finish = async (process: Incarnation): Promise<void> => {
+    await process.buyer.resume()
+    if ((await process.buyer.orders()).length === 0) await process.buyer.buy(wanted)
+  }
+
+  const ordersPaid = async (): Promise<bigint> => (await market.balanceWei(market.payments)) / PRICE_WEI
+
+  const holdsWhatIsPaid = async (): Promise<void> => {
+    const { buyer } = market.start()
+    const orders = await buyer.orders()
+    assert.equal(await ordersPaid(), 1n, 'paid exactly once')
+    assert.deepEqual(
+      orders.map(({ standing }) => standing),
+      ['running'],
+      'the order is in the keyring',
+    )
+    const { servers } = await buyer.collect(orders[0]?.orderId ?? '')
+    assert.equal(servers.length, 1, 'its key opens the credentials')
+  }
+
+  for (const forgets of [false, true]) {
+    it(`at any step has lost nothing and never pays twice${forgets ? ', though the node forgets' : ''}`, async () => {
+      const steps = await countSteps()
+      assert.ok(steps > 10)
+      for (let diesAfter = 0; diesAfter <= steps; diesAfter++) {
+        await market.reset()
+        await initialized()
+        const first = market.start({ diesAfter })
+        await first.live(first.buyer.buy(wanted))
+        if (forgets) await market.forget()
+        await finish(market.start())
+        await holdsWhatIsPaid()
+      }
+    })
+  }
+
+  it('and is followed by the same purchase, has paid once and for one order', async () => {
+    // Dying in its last step, the process has written that all is done: then buying again means a second order.
+    const steps = (await countSteps()) - 1
+    for (let diesAfter = 0; diesAfter < steps; diesAfter++) {
+      await market.reset()
+      await initialized()
+      const first = market.start({ diesAfter })
+      await first.live(first.buyer.buy(wanted))
+      await market.start().buyer.buy(wanted)
+      await holdsWhatIsPaid()
+    }
+  })
+
+  it('and is followed by another purchase, keeps both', async () => {
+    const steps = await countSteps()
+    await market.reset()
+    await initialized()
+    const first = market.start({ diesAfter: steps - 6 })
+    await first.live(first.buyer.buy(wanted))
+    const { buyer } = market.start()
+    await buyer.buy({ ...wanted, periods: 2 })
+    assert.equal(BigInt((await buyer.orders()).reduce((sum, { periods }) => sum + periods, 0)), await ordersPaid())
+  })
+
+  it('again and again, at any steps, has lost nothing and never pays twice', async () => {
+    const life = fc.record({ diesAfter: fc.nat(40), forgets: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 5 }), async (lives) => {
+        await market.reset()
+        await initialized()
+        for (const { diesAfter, forgets } of lives) {
+          const process = market.start({ diesAfter })
+          await process.live(finish(process))
+          if (forgets) await market.forget()
+        }
+        await finish(market.start())
+        await holdsWhatIsPaid()
+      }),
+      { numRuns: 40 },
+    )
+  })
+})

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The `chrove` command: joins its parts, and this process. */
+import { runProcess } from '../effects/command-node.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { addVendorCommands } from '../vendor/cli/index.ts'
+import { addBuyerCommands } from './cli/program.ts'
+
+await runProcess((program, context) => {
+  program.description('Buy and sell access, paid on chain.').version(packageJson.version)
+  addBuyerCommands(program, context)
+  addVendorCommands(program, context)
+  addDirectoryCommands(program, context)
+})

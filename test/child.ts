@@ -1,0 +1,95 @@
+/** Programs of ours as processes of their own, which can be killed at any moment. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { serveHttp } from '../effects/http-server.ts'
+
+export interface Ending {
+  /** Null when it was killed. */
+  readonly exitCode: number | null
+  /** All of its standard output. */
+  readonly said: string
+}
+
+export interface Child {
+  /** The first line of its standard output, from JSON. @throws Error when it ends without one */
+  readonly answer: Promise<Record<string, unknown>>
+  /** Resolves when it has ended, however that was. */
+  readonly ended: Promise<Ending>
+  /** kill -9; resolves when it has ended. */
+  kill(): Promise<Ending>
+}
+
+/**
+ * Starts a program of this project, with none of the settings of whoever runs the tests.
+ * @param script its path from the root
+ */
+export const startChild = (
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Child => {
+  const path = fileURLToPath(new URL(`../${script}`, import.meta.url))
+  const child = spawn(process.execPath, [path, ...args], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  let complained = ''
+  const killWithUs = () => child.kill('SIGKILL')
+  process.once('exit', killWithUs)
+  const ended = once(child, 'close').then(([exitCode]): Ending => {
+    process.removeListener('exit', killWithUs)
+    return { exitCode: exitCode as number | null, said }
+  })
+  child.stderr.on('data', (chunk) => (complained += String(chunk)))
+  const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      said += String(chunk)
+      const [line = '', ...rest] = said.split('\n')
+      if (rest.length > 0) resolve(JSON.parse(line) as Record<string, unknown>)
+    })
+    child.once('close', (code, signal) => {
+      reject(new Error(`${script} ended without an answer (${code ?? signal}): ${complained}`))
+    })
+  })
+  // It may be killed before anybody asks.
+  answer.catch(() => {})
+  return {
+    answer,
+    ended,
+    async kill() {
+      child.kill('SIGKILL')
+      return ended
+    },
+  }
+}
+
+export interface ChainTap {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/**
+ * A way to a chain that tells of every call: progress of a process, in steps that do not depend on the machine's speed.
+ * @param onCall told before a call is passed on, and before its answer is passed back; what it waits for delays both
+ */
+export const tapChain = async (
+  chainUrl: string,
+  onCall: (side: 'question' | 'answer', count: number) => unknown,
+): Promise<ChainTap> => {
+  let count = 0
+  const listener = await serveHttp(
+    async (request) => {
+      const mine = ++count
+      const body = await request.text()
+      await onCall('question', mine)
+      const answer = await fetch(chainUrl, { method: 'POST', body })
+      const text = await answer.text()
+      await onCall('answer', mine)
+      return new Response(text, { status: answer.status, headers: { 'content-type': 'application/json' } })
+    },
+    { host: '127.0.0.1', port: 0 },
+  )
+  return { url: `http://127.0.0.1:${listener.address.port}`, close: () => listener.close() }
+}

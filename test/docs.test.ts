@@ -1,0 +1,124 @@
+/**
+ * Every command of the README and of docs/ is run, in order, as a reader would: the `sh` blocks of a page share one
+ * terminal. Addresses of the examples become those of a market that this test starts; nothing else is changed.
+ */
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startEmbeddedChain } from '../scripts/embedded-chain.ts'
+import { freePort } from '../scripts/ports.ts'
+import { startDirectory } from '../scripts/start/directory.ts'
+import { openShop, shops } from '../scripts/start/vendors.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Run by .ci/run itself, or by a test of their own. */
+const runElsewhere = [
+  'npm start',
+  'npm test',
+  'npm start -- --once --json',
+  'npm run check',
+  'npm run bench -- vendor',
+  'npm run bench -- contracts',
+]
+/** Goes on until it is stopped: the page's later commands run beside it. */
+const serves = /chrove -- (vendor serve|proxy) ?/
+
+const closers: (() => Promise<unknown>)[] = []
+let examples: readonly (readonly [string, string])[]
+
+before(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'chrove-docs-'))
+  closers.push(() => rm(folder, { recursive: true, force: true }))
+  const chain = await startEmbeddedChain()
+  closers.push(() => chain.close())
+  const [shop] = shops
+  assert.ok(shop)
+  const vendor = await openShop(shop, 0, chain, folder, { http: 0, socks5: 0 })
+  closers.push(() => vendor.serving.stop())
+  const directory = await startDirectory(chain, folder, 0)
+  closers.push(() => directory.close())
+  examples = [
+    ['http://127.0.0.1:8545', chain.url],
+    ['http://127.0.0.1:4000/graphql', directory.url],
+    ['0x5fbdb2315678afecb367f032d93f642f64180aa3', chain.registry],
+    ['./my-', `${folder}/my-`],
+    ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),
+  ]
+})
+
+after(async () => {
+  for (const close of closers.toReversed()) await close()
+})
+
+describe('commands of the documents', async () => {
+  const pages = (await readdir(join(root, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'))
+  for (const page of ['README.md', ...pages.toSorted().map((name) => join('docs', name))]) {
+    const lines = commandsOf(await readFile(join(root, page), 'utf8'))
+    if (lines.length > 0) it(page, () => runPage(lines))
+  }
+})
+
+it('what this test leaves to .ci/run is in .ci/run', async () => {
+  const script = await readFile(join(root, '.ci/run'), 'utf8')
+  for (const command of ['npm test', 'npm run check', 'npm start -- --once --json']) assert.ok(script.includes(command))
+})
+
+/** Lines of the page's `sh` blocks without comments; a line that ends in a backslash goes on. */
+function commandsOf(markdown: string): string[] {
+  const blocks = [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block)
+  const lines = blocks.flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'))
+  return lines.map((line) => line.replace(/\s+#.*$/, '').trim()).filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+async function runPage(lines: readonly string[]): Promise<void> {
+  const environment: NodeJS.ProcessEnv = { ...process.env }
+  const serving: ChildProcess[] = []
+  let orderId = ''
+  try {
+    for (const line of lines) {
+      if (runElsewhere.includes(line)) continue
+      const [, name, value] = /^export (\w+)=(.*)$/.exec(line) ?? []
+      const command = examples
+        .reduce((text, [from, to]) => text.replaceAll(from, to), line)
+        .replaceAll('ORDER', orderId)
+      if (name !== undefined && value !== undefined) {
+        environment[name] = examples.reduce((text, [from, to]) => text.replaceAll(from, to), value.replaceAll("'", ''))
+      } else if (serves.test(line)) serving.push(await serve(command, environment))
+      else orderId = /0x[0-9a-f]{8,64}(?=\s)/.exec(await run(command, environment, line))?.[0] ?? orderId
+    }
+  } finally {
+    for (const child of serving) {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+    }
+  }
+}
+
+const start = (command: string, env: NodeJS.ProcessEnv): ChildProcess =>
+  spawn('bash', ['-c', command], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+
+async function run(command: string, environment: NodeJS.ProcessEnv, shown: string): Promise<string> {
+  const child = start(command, environment)
+  let output = ''
+  let said = ''
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const exitCode = await new Promise((resolve) => child.once('close', resolve))
+  assert.equal(exitCode, 0, `${shown}\n${output}${said}`)
+  return output
+}
+
+/** Resolves when it has said that it serves. */
+async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  const child = start(command, environment)
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once('data', () => resolve())
+    child.once('close', () => reject(new Error(`${command} ended: ${said}`)))
+  })
+  return child
+}

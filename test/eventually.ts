@@ -1,0 +1,22 @@
+/** For tests of parts that run by themselves: waiting for a fact, and no longer than it may take. */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 50
+/** Far beyond what any fact here takes on an idle machine; only a failing test waits so long. */
+const WITHIN_MS = 60_000
+
+/**
+ * Asks until there is an answer.
+ * @param fact in words, for the failure
+ * @param ask gives undefined as long as the fact is none
+ * @throws Error when there is no answer in time
+ */
+export const eventually = async <T>(fact: string, ask: () => Promise<T | undefined>): Promise<T> => {
+  const deadlineMs = performance.now() + WITHIN_MS
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    if (performance.now() > deadlineMs) throw new Error(`not within ${WITHIN_MS / 1000} s: ${fact}`)
+    await sleep(POLL_MS)
+  }
+}
