@@ -10,9 +10,11 @@ export const createTerminal = (): Terminal => ({
   err: (text) => void process.stderr.write(text),
   interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
   askSecret: async (question) => {
-    process.stderr.write(question)
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
-    const line = await readLine(silent, '')
+    const typed = readLine(silent, '')
+    // Asked only now that the terminal no longer echoes by itself.
+    process.stderr.write(question)
+    const line = await typed
     process.stderr.write('\n')
     return line
   },
@@ -24,7 +26,11 @@ const readLine = (echo: Writable, question: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const reader = createInterface({ input: process.stdin, output: echo, terminal: true })
     const stop = () => reject(new CommandError('ERR_INTERRUPTED', 'interrupted; nothing was done'))
-    reader.once('SIGINT', () => reader.close())
+    const interrupt = () => reader.close()
+    // Ctrl-C comes as a key, or as a signal when it was pressed before the terminal was ours.
+    reader.once('SIGINT', interrupt)
+    process.once('SIGINT', interrupt)
+    reader.once('close', () => process.off('SIGINT', interrupt))
     reader.once('close', stop)
     reader.question(question, (line) => {
       reader.off('close', stop)

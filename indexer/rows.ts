@@ -6,7 +6,7 @@ import { chainText } from '../protocol/text.ts'
 import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, searchable, vendorKey } from './columns.ts'
 import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
 import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
-import { readProfile } from './profile.ts'
+import { readProfile } from '../protocol/profile.ts'
 import type { GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
 
 const SECONDS_PER_DAY = 86_400n

@@ -34,6 +34,8 @@ export interface SimHost {
   crashAfterWrites(count: number): void
   /** Moves the host's clock. */
   jumpClock(ms: number): void
+  /** @see Disk.inspect */
+  inspect(database: string, sql: string): readonly unknown[]
 }
 
 export interface HostParts {
@@ -75,5 +77,6 @@ export const createSimHost = (parts: HostParts, name: string, clockErrors: Clock
       jumpedMs += ms
       clock?.jump(ms)
     },
+    inspect: (database, sql) => disk.inspect(database, sql),
   }
 }

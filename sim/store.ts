@@ -21,13 +21,15 @@ export interface Disk {
   crashAfterWrites(count: number): void
   /** Writes so far. */
   writes(): number
+  /** Rows that a query finds in a database as it stands, for checkers; none when there is no such database. */
+  inspect(database: string, sql: string): readonly unknown[]
 }
 
 export const createDisk = (host: string, trace: Trace): Disk => {
   const files = new Map<string, Uint8Array>()
   /** What a database holds while nobody has it open. */
   const images = new Map<string, Buffer>()
-  const opened = new Set<string>()
+  const opened = new Map<string, Sqlite.Database>()
   let writes = 0
   let crashAt = Infinity
   let life: Life | undefined
@@ -40,8 +42,8 @@ export const createDisk = (host: string, trace: Trace): Disk => {
   /** Opens a database for an incarnation, until that closes it or dies. */
   const open = (name: string, mounted: Life) => {
     if (opened.has(name)) throw new SimulationError('ERR_SIM_HOST', `${host} has database ${name} open already`)
-    opened.add(name)
     const database = new Sqlite(images.get(name) ?? ':memory:')
+    opened.set(name, database)
     database.pragma('foreign_keys = ON')
     const save = () => {
       forget()
@@ -78,6 +80,16 @@ export const createDisk = (host: string, trace: Trace): Disk => {
       if (count <= 0) life?.end()
     },
     writes: () => writes,
+    inspect: (name, sql) => {
+      const running = opened.get(name)
+      if (running) return running.prepare(sql).all()
+      const image = images.get(name)
+      if (!image) return []
+      const database = new Sqlite(image)
+      const rows = database.prepare(sql).all()
+      database.close()
+      return rows
+    },
   }
 }
 

@@ -29,10 +29,12 @@ import {
 } from './market.ts'
 
 const seed = process.env.CHROVE_SEED ?? String(Date.now() % 1_000_000)
-const random = createSimRandom(seed)
+const chance = createSimRandom(seed)
 const sayHowToRepeat = (t: TestContext) =>
   t.diagnostic(`seed ${seed}; repeat with CHROVE_SEED=${seed} node --test test/kill.test.ts`)
 
+/** Ten times what it takes on a busy machine. */
+const LIMIT = { timeout: 300_000 }
 /** A buyer asks again for this long, nominal milliseconds: longer than any restart takes. */
 const PATIENT = { waitMs: 3_600_000 }
 
@@ -100,7 +102,7 @@ describe('kill -9 of vendor and directory while buyers buy', () => {
   })
   after(() => market.close())
 
-  it('every paid order gets its credentials, the same ones again, and the directory has them all', async (t) => {
+  it('every paid order gets its credentials, the same ones again, and the directory has them all', LIMIT, async (t) => {
     sayHowToRepeat(t)
     const buyers = [await openBuyer(market, 'buyer-1'), await openBuyer(market, 'buyer-2')]
     const given = new Map<string, readonly Server[]>()
@@ -122,12 +124,12 @@ describe('kill -9 of vendor and directory while buyers buy', () => {
     }
     await Promise.all([
       killAgainAndAgain(
-        random.fork('vendor'),
+        chance.fork('vendor'),
         (rpc) => vendorProcess(shop, rpc),
         () => Promise.all(buyers.map(buyAndCollect)),
       ),
       killAgainAndAgain(
-        random.fork('directory'),
+        chance.fork('directory'),
         (rpc) => directoryProcess(market, rpc),
         () => Promise.resolve(),
       ),
@@ -224,7 +226,7 @@ describe('kill -9 of a buyer', () => {
     return hadPaid
   }
 
-  it('never makes it pay twice, nor loses the key of what is paid', async (t) => {
+  it('never makes it pay twice, nor loses the key of what is paid', LIMIT, async (t) => {
     sayHowToRepeat(t)
     let paidWhenKilled = 0
     const lane = async (index: number): Promise<void> => {
@@ -233,7 +235,7 @@ describe('kill -9 of a buyer', () => {
       for (let number = index; number < TRIALS; number += LANES) {
         const home = join(market.folder, `trial-${number}`)
         await cp(pristine.home, home, { recursive: true })
-        if (await trial(random.fork(`trial ${number}`), number + 1, home, payer)) paidWhenKilled++
+        if (await trial(chance.fork(`trial ${number}`), number + 1, home, payer)) paidWhenKilled++
       }
     }
     await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)))

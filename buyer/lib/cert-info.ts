@@ -90,10 +90,8 @@ const send = (
   const url = endpointUrl(endpoint, 'cert.info')
   if (!url) throw new TypeError('a proven endpoint is a URL')
   if (method === 'GET') url.searchParams.set('code', code)
-  const request =
-    method === 'GET'
-      ? new Request(url)
-      : new Request(url, { method, headers: { 'content-type': 'application/jose' }, body: code })
+  const post = () => new Request(url, { method: 'POST', headers: { 'content-type': 'application/jose' }, body: code })
+  const request = method === 'GET' ? new Request(url) : post()
   const limits = {
     timeoutMs: VENDOR_TIMEOUT_MS,
     bodyBytesMax: CERT_INFO_ANSWER_BYTES_MAX,

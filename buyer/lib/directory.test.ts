@@ -61,8 +61,8 @@ describe('searching a directory', () => {
     await result
     assert.equal(requests.length, 1)
     assert.equal(requests[0]?.url, 'http://directory.example/graphql')
-    const { variables } = (await requests[0]?.json()) as { variables: unknown }
-    assert.deepEqual(variables, { first: 5, filter: { active: true, plan: { onSale: true } }, search: 'ghost' })
+    const body = (await requests[0]?.json()) as { variables: unknown } | undefined
+    assert.deepEqual(body?.variables, { first: 5, filter: { active: true, plan: { onSale: true } }, search: 'ghost' })
   })
 
   it('refuses one that is about another registry, or slips in vendors of another', async () => {

@@ -7,7 +7,7 @@ import { searchDirectory } from './directory.ts'
 import type { BuyerEffects } from './effects.ts'
 import { CONTRACT_SEARCH_AT_ONCE, CONTRACT_SEARCH_MAX, FOUND_MAX } from './limits.ts'
 import type { Market } from './market.ts'
-import { readProfile } from './profile.ts'
+import { readProfile } from '../../protocol/profile.ts'
 
 export interface SearchQuery {
   /** Words that all must occur in title, description, service types or regions. */

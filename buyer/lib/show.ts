@@ -4,7 +4,7 @@ import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import type { BuyerEffects } from './effects.ts'
 import { anchorOf, readListing, vendorIn, type Market } from './market.ts'
 import { examineEndpoints, type EndpointReport } from './price-of-vendor.ts'
-import { readProfile, type Profile } from './profile.ts'
+import { readProfile, type Profile } from '../../protocol/profile.ts'
 
 export interface VendorView {
   /** Vendor URI. */

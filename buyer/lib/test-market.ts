@@ -181,7 +181,7 @@ export const openTestMarket = async (): Promise<TestMarket> => {
       const waiting = (await edr.request('eth_pendingTransactions')) as { hash: string }[]
       for (const { hash } of waiting) await edr.request('hardhat_dropTransaction', [hash])
     },
-    start: (plan = {}) => startBuyer(market, plan),
+    start: (how = {}) => startBuyer(market, how),
   }
   return market
 }

@@ -176,7 +176,7 @@ const measureRound = async (vendor: BenchVendor, codes: readonly string[]): Prom
   const worker = async () => {
     for (let code = codes[next++]; code !== undefined; code = codes[next++]) {
       const before = performance.now()
-      await post(vendor.port, code, agent)
+      await get(vendor.port, code, agent)
       latenciesMs.push(performance.now() - before)
     }
   }
@@ -187,21 +187,17 @@ const measureRound = async (vendor: BenchVendor, codes: readonly string[]): Prom
   return { seconds, cpuSeconds, latenciesMs }
 }
 
-const post = (port: number, code: string, agent: Agent): Promise<void> =>
+const get = (port: number, code: string, agent: Agent): Promise<void> =>
   new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'text/plain', 'content-length': code.length }
-    const sent = request(
-      { host: '127.0.0.1', port, path: '/cert.info', method: 'POST', agent, headers },
-      (response) => {
-        response.resume()
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve()
-          else reject(new Error(`/cert.info answered ${response.statusCode}`))
-        })
-      },
-    )
+    const sent = request({ host: '127.0.0.1', port, path: `/cert.info?code=${code}`, agent }, (response) => {
+      response.resume()
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve()
+        else reject(new Error(`/cert.info answered ${response.statusCode}`))
+      })
+    })
     sent.on('error', reject)
-    sent.end(code)
+    sent.end()
   })
 
 /** User and system time so far. @see proc(5), stat fields 14 and 15 */

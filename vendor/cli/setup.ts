@@ -11,6 +11,7 @@ import { toHex, fromHex } from '../../protocol/bytes.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { parseJson } from '../../protocol/json.ts'
 import { thumbprintOf } from '../../protocol/keys.ts'
+import { formatProfile } from '../../protocol/profile.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createAccount } from '../../chain/transactions.ts'
 import { generateVendorKeys, sealVendorKeys, type VendorKeys } from '../keys.ts'
@@ -181,7 +182,7 @@ const thumbprints = ({ signing, encryption }: VendorKeys) => ({
 })
 
 const profileFrom = ({ title, description, logo, service, region }: RegisterOptions): string =>
-  JSON.stringify({ title, description, logo, serviceTypes: service ?? ['proxy'], regions: region ?? [] })
+  formatProfile({ title, description, logo, serviceTypes: service ?? ['proxy'], regions: region ?? [] })
 
 type Identity = Pick<VendorSettings, 'chainId' | 'registry' | 'vendorId' | 'startBlock'>
 

@@ -1,8 +1,8 @@
-/** What a vendor says of itself in its profile, read from bytes that anybody may have written (DESIGN 6). */
+/** What a vendor says of itself: JSON in the registry, of which readers believe only the shape (DESIGN 6). */
 import { z } from 'zod'
-import { parseJson } from '../protocol/json.ts'
-import { cleanText, type ChainText } from '../protocol/text.ts'
-import { utf8 } from '../protocol/bytes.ts'
+import { parseJson } from './json.ts'
+import { cleanText, type ChainText } from './text.ts'
+import { utf8 } from './bytes.ts'
 
 export interface Profile {
   /** Whether the bytes are JSON of the known shape; otherwise every other field is empty. */
@@ -48,3 +48,7 @@ export const readProfile = (profile: ChainText): Profile => {
     return UNREADABLE
   }
 }
+
+/** A profile as the registry keeps it, in the shape that `readProfile` reads. */
+export const formatProfile = ({ title, description, logo, serviceTypes, regions }: Omit<Profile, 'valid'>): string =>
+  JSON.stringify({ title, description, logo, serviceTypes, regions })

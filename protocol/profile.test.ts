@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { utf8 } from '../protocol/bytes.ts'
-import { chainText } from '../protocol/text.ts'
+import { utf8 } from './bytes.ts'
+import { chainText } from './text.ts'
 import { decodeWords, encodeWords } from './columns.ts'
 import { readProfile } from './profile.ts'
 
