@@ -4,8 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { utf8 } from './bytes.ts'
 import { chainText } from './text.ts'
-import { decodeWords, encodeWords } from './columns.ts'
-import { readProfile } from './profile.ts'
+import { formatProfile, readProfile } from './profile.ts'
 
 const read = (value: unknown) => readProfile(chainText(utf8(JSON.stringify(value))))
 
@@ -34,7 +33,7 @@ describe('profile', () => {
     assert.equal(readProfile(chainText(utf8(String.raw`{"title":"a\u0000\u202eb"}`))).title, 'ab')
   })
 
-  it('never throws, and gives words that its column can hold', () => {
+  it('never throws, and gives words of its own spelling only, sorted, once each', () => {
     const words = fc.array(fc.string({ unit: 'binary' }))
     fc.assert(
       fc.property(
@@ -45,9 +44,15 @@ describe('profile', () => {
         ),
         (bytes) => {
           const { serviceTypes } = readProfile(chainText(bytes))
-          assert.deepEqual(decodeWords(encodeWords(serviceTypes)), serviceTypes)
+          for (const word of serviceTypes) assert.match(word, /^[a-z0-9][a-z0-9.-]{0,31}$/)
+          assert.deepEqual(serviceTypes, [...new Set(serviceTypes)].toSorted())
         },
       ),
     )
+  })
+
+  it('reads what vendors write', () => {
+    const profile = { title: 'T', description: 'D', logo: '', serviceTypes: ['proxy'], regions: ['nl'] }
+    assert.deepEqual(readProfile(chainText(utf8(formatProfile(profile)))), { valid: true, ...profile })
   })
 })

@@ -1,0 +1,226 @@
+/** A buyer: the library on a machine that may crash, and the person who wants things and tries again. */
+import { createBuyer, type Buyer, type Credentials, type Wanted } from '../../buyer/lib/index.ts'
+import { keyringSchema, type KeyringContent } from '../../buyer/lib/keyring-content.ts'
+import type { Address, Hex } from '../../chain/types.ts'
+import type { Clock } from '../../effects/clock.ts'
+import type { Network } from '../../effects/network.ts'
+import { unseal } from '../../protocol/sealed-file.ts'
+import { createSimHost, type SimHost } from '../host.ts'
+import { createSimJose } from '../jose.ts'
+import type { World } from './world.ts'
+
+const PASSPHRASE = 'a buyer of a simulation'
+/** The lowest that the file format has: opening the file is not what is studied. */
+const SCRYPT_LOG_N = 10
+
+/** A person tries again after so long, and so often. */
+const RETRY_MS = 20_000
+const TRIES = 12
+
+/** A purchase that a person has decided on: at most one payment may come of it. */
+export interface Intent {
+  readonly wanted: Wanted
+  state: 'open' | 'paid' | 'given-up'
+  orderId: Hex | undefined
+}
+
+/** Credentials as a buyer holds them. */
+export interface Held {
+  readonly credentials: Credentials
+  readonly orderId: Hex
+}
+
+export interface BuyerActor {
+  readonly name: string
+  readonly host: SimHost
+  readonly address: Address
+  readonly intents: readonly Intent[]
+  /** The newest credentials of each order. */
+  readonly held: ReadonlyMap<Hex, Held>
+  /** Doors of the present incarnation. */
+  doors(): { readonly clock: Clock; readonly network: Network } | undefined
+  /** Orders that this person knows of. */
+  orders(): readonly Hex[]
+  /** Makes the keyring; before anything else. */
+  init(): Promise<void>
+  start(): void
+  crash(): void
+  want(wanted: Wanted): void
+  collect(orderId: Hex, refresh: boolean): Promise<Credentials | undefined>
+  cancel(orderId: Hex, refundTo: Address): Promise<void>
+  resume(): Promise<void>
+  search(): Promise<void>
+  keyring(): Promise<KeyringContent>
+}
+
+/** An error with a code is an answer to live with; any other is a bug and ends the run. */
+const codeOf = (error: unknown): { code: string; retryable: boolean } => {
+  const { code, retryable = false } = error as { code?: string; retryable?: boolean }
+  if (code === undefined) throw error
+  return { code, retryable }
+}
+
+export const createBuyerActor = (world: World, index: number): BuyerActor => {
+  const { loop, trace, random, chain, contracts } = world
+  const name = `buyer-${index + 1}`
+  const account = world.accounts[10 + index]
+  if (!account) throw new Error('too few accounts')
+  const own = random.fork(name)
+  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const host = createSimHost({ loop, network: world.network, random, trace }, name, errors)
+  const intents: Intent[] = []
+  const held = new Map<Hex, Held>()
+  const known = new Set<Hex>()
+  let live: { readonly buyer: Buyer; readonly clock: Clock; readonly network: Network } | undefined
+  let buying = 0
+
+  const boot = () => {
+    const effects = host.boot()
+    const whole = { ...effects, chain: chain.door(name, effects.life), jose: createSimJose(loop, world.keys) }
+    const buyer = createBuyer(world.sabotage.buyer?.(whole, own) ?? whole, {
+      registry: contracts.registry,
+      directory: 'http://directory/graphql',
+      spendCapWei: 10n ** 18n,
+      passphrase: () => Promise.resolve(PASSPHRASE),
+      scryptLogN: SCRYPT_LOG_N,
+    })
+    live = { buyer, clock: effects.clock, network: effects.network }
+    buying = 0
+    effects.life.onEnd(() => {
+      if (buying > 0) world.reach('buyer crashed while buying')
+    })
+    return live
+  }
+
+  const pursue = async (intent: Intent): Promise<void> => {
+    const here = live
+    if (!here) return
+    for (let tries = 0; tries < TRIES && intent.state === 'open'; tries++) {
+      buying++
+      try {
+        const { orderId, offer } = await here.buyer.buy(intent.wanted)
+        intent.state = 'paid'
+        intent.orderId = orderId
+        known.add(orderId)
+        if (!offer) world.reach('purchase found paid after a crash')
+        world.reach('extend' in intent.wanted ? 'order extended' : 'order paid')
+        world.tell(`${name}: paid order ${orderId.slice(0, 10)}${offer ? '' : ' (by an earlier attempt)'}`)
+      } catch (error) {
+        const { code, retryable } = codeOf(error)
+        trace.add('buyer', name, 'buy', code)
+        if (!retryable) intent.state = 'given-up'
+        else await here.clock.sleep(RETRY_MS)
+      } finally {
+        buying--
+      }
+    }
+    if (intent.state === 'open') intent.state = 'given-up'
+  }
+
+  /** What a person does after a crash: looks what is there, and buys again what is not. */
+  const pickUp = async (): Promise<void> => {
+    const here = live
+    const open = intents.filter(({ state }) => state === 'open')
+    if (!here || open.length === 0) return
+    const views = await untilAnswered(here.clock, () => here.buyer.orders())
+    const taken = new Set(intents.map(({ orderId }) => orderId))
+    for (const intent of open) {
+      const { wanted } = intent
+      if ('extend' in wanted) {
+        // Whether it was paid shows in the order; to pay again would be another decision.
+        intent.state = 'given-up'
+        continue
+      }
+      const found = views.find(
+        ({ orderId, vendor, planId, standing }) =>
+          vendor === wanted.vendor && planId === wanted.planId && standing !== 'pending' && !taken.has(orderId),
+      )
+      if (found) {
+        taken.add(found.orderId)
+        known.add(found.orderId)
+        intent.state = 'paid'
+        intent.orderId = found.orderId
+      } else await pursue(intent)
+    }
+  }
+
+  const untilAnswered = async <T>(clock: Clock, ask: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        codeOf(error)
+        await clock.sleep(RETRY_MS)
+      }
+    }
+  }
+
+  return {
+    name,
+    host,
+    address: account.address.toLowerCase() as Address,
+    intents,
+    held,
+    doors: () => (host.isRunning() ? live : undefined),
+    orders: () => [...known],
+    init: async () => void (await boot().buyer.init(account.privateKey)),
+    start: () => {
+      if (host.isRunning()) return
+      boot()
+      void pickUp()
+    },
+    crash: () => host.crash(),
+    want: (wanted) => {
+      const intent: Intent = { wanted, state: 'open', orderId: undefined }
+      intents.push(intent)
+      if (host.isRunning()) void pursue(intent)
+    },
+    collect: async (orderId, refresh) => {
+      if (!host.isRunning() || !live) return undefined
+      try {
+        const credentials = await live.buyer.collect(orderId, { refresh, waitMs: 60_000 })
+        held.set(orderId, { credentials, orderId })
+        world.reach('credentials collected')
+        world.tell(`${name}: has credentials of order ${orderId.slice(0, 10)}`)
+        return credentials
+      } catch (error) {
+        const { code } = codeOf(error)
+        if (code === 'ERR_NOT_YET_CONFIRMED') world.reach('credentials refused before payment')
+        trace.add('buyer', name, 'collect', code)
+        return undefined
+      }
+    },
+    cancel: async (orderId, refundTo) => {
+      if (!host.isRunning() || !live) return
+      try {
+        await live.buyer.cancel(orderId, refundTo)
+        world.reach('order cancelled')
+        world.tell(`${name}: cancelled order ${orderId.slice(0, 10)}`)
+      } catch (error) {
+        trace.add('buyer', name, 'cancel', codeOf(error).code)
+      }
+    },
+    resume: async () => {
+      if (!host.isRunning() || !live) return
+      try {
+        await live.buyer.resume()
+      } catch (error) {
+        trace.add('buyer', name, 'resume', codeOf(error).code)
+      }
+    },
+    search: async () => {
+      if (!host.isRunning() || !live) return
+      try {
+        const { source, total } = await live.buyer.search({})
+        if (source === 'directory') world.reach('directory searched')
+        trace.add('buyer', name, 'search', source, total)
+      } catch (error) {
+        trace.add('buyer', name, 'search', codeOf(error).code)
+      }
+    },
+    keyring: async () => {
+      if (!live) throw new Error(`${name} was never started`)
+      return keyringSchema.parse(unseal(await live.buyer.backup(), PASSPHRASE).value)
+    },
+  }
+}
