@@ -16,6 +16,9 @@ export type Step =
   /** The chain changed while it was read, or the node has less than it had: nothing was recorded. */
   | { readonly did: 'distrust' }
 
+/** Whether there was nothing more to read when the step was done. */
+export const isCaughtUp = (step: Step): boolean => step.did === 'wait' || (step.did === 'advance' && step.caughtUp)
+
 export interface RunEffects {
   readonly clock: Clock
   readonly log: Log
@@ -42,7 +45,7 @@ export const runSteps = async (
       failed = done.did === 'distrust'
       if (failed) log.warn('chain.distrusted')
       else backoff.reset()
-      if (done.did === 'wait' || (done.did === 'advance' && done.caughtUp)) await clock.sleep(pollMs, signal)
+      if (isCaughtUp(done)) await clock.sleep(pollMs, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof ChainError)) throw error

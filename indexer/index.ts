@@ -5,9 +5,9 @@
 import { Hono } from 'hono'
 import { Kysely } from 'kysely'
 import { createContractReader } from '../chain/contracts.ts'
-import { createBackoff } from '../chain/backoff.ts'
 import { createFollower, type Follower, type Step } from '../chain/follower.ts'
 import { createRpc } from '../chain/rpc.ts'
+import { isCaughtUp, runSteps } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
 import { type Clock, nowSeconds } from '../effects/clock.ts'
@@ -89,27 +89,6 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
     return stepped
   }
 
-  const run = async (signal: AbortSignal): Promise<void> => {
-    const backoff = createBackoff(effects)
-    while (!signal.aborted) {
-      try {
-        const stepped = await step(signal)
-        if (stepped.did === 'distrust') {
-          log.warn('chain.distrusted')
-          await backoff.pause(signal)
-          continue
-        }
-        backoff.reset()
-        if (isCaughtUp(stepped)) await clock.sleep(settings.pollMs, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        if (!(error instanceof ChainError)) throw error
-        log.warn('chain.fault', { code: error.code })
-        await backoff.pause(signal).catch(() => {})
-      }
-    }
-  }
-
   const app = new Hono()
   app.all(GRAPHQL_PATH, async (context) => {
     try {
@@ -128,12 +107,10 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   return {
     fetch: async (request) => app.fetch(request),
     step,
-    run,
+    run: (signal) => runSteps(effects, step, settings.pollMs, signal),
     close: async () => (await opening?.catch(() => undefined))?.db.destroy(),
   }
 }
-
-const isCaughtUp = (step: Step): boolean => step.did === 'wait' || (step.did === 'advance' && step.caughtUp)
 
 const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise<Opened> => {
   const { chain, clock, log } = effects

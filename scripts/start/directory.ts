@@ -1,5 +1,6 @@
 /** The directory of `npm start`: the real indexer on SQLite, following the embedded chain. */
 import { join } from 'node:path'
+import { isCaughtUp } from '../../chain/run-steps.ts'
 import { createChainRpc } from '../../effects/chain-rpc.ts'
 import { createClock } from '../../effects/clock.ts'
 import { serveHttp } from '../../effects/http-server.ts'
@@ -29,10 +30,7 @@ export const startDirectory = async (chain: EmbeddedChain, folder: string, port:
   const settings = { registry: chain.registry, fromBlock: 0, finalityBlocks: 64, confirmations: 0, pollMs: 500 }
   const indexer = createIndexer(effects, settings)
   // Caught up before it is shown to anyone.
-  for (;;) {
-    const step = await indexer.step()
-    if (step.did === 'wait' || (step.did === 'advance' && step.caughtUp)) break
-  }
+  while (!isCaughtUp(await indexer.step()));
   const listener = await serveHttp((request) => indexer.fetch(request), {
     host: '127.0.0.1',
     port: await freePort(port),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { createContractReader, paymentsCall } from '../../chain/contracts.ts'
 import { createFollower } from '../../chain/follower.ts'
+import { isCaughtUp } from '../../chain/run-steps.ts'
 import type { Address } from '../../chain/types.ts'
 import { nowSeconds } from '../../effects/clock.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
@@ -133,7 +134,7 @@ const readEarnings = async (session: Session, settings: VendorSettings) => {
     session.say('Reading orders from the chain …')
     for (;;) {
       const step = await follower.step(signal)
-      if (step.did === 'wait' || (step.did === 'advance' && step.caughtUp)) break
+      if (isCaughtUp(step)) break
       if (step.did === 'distrust') await effects.clock.sleep(pollMs, signal)
     }
     const orders = await store.allOrders()
