@@ -8,6 +8,7 @@ import {
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   type JsonWebKey,
   type KeyObject,
   privateDecrypt,
@@ -62,12 +63,14 @@ export const createNativeRsa = (): NativeRsa => {
       return withoutTraces(() => privateDecrypt({ key, ...OAEP_SHA256 }, wrapped))
     },
     seal(plaintext, key, iv, aad) {
-      const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: GCM_TAG_BYTES }).setAAD(aad)
+      const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: GCM_TAG_BYTES }).setAAD(
+        aad,
+      )
       const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
       return { ciphertext, tag: cipher.getAuthTag() }
     },
     open({ ciphertext, tag }, key, iv, aad) {
-      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: GCM_TAG_BYTES })
+      const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: GCM_TAG_BYTES })
       decipher.setAAD(aad).setAuthTag(tag)
       return Buffer.concat([decipher.update(ciphertext), decipher.final()])
     },

@@ -279,18 +279,18 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
   })
 
   it('buying again after that gives new credentials; the old ones stay shut', async () => {
-    const before = loginOf(await credentialsOf((await run('buy', shop.uri, HOUR_PLAN, '--yes')).order?.orderId))
+    const first = loginOf(await credentialsOf((await run('buy', shop.uri, HOUR_PLAN, '--yes')).order?.orderId))
     const { orders } = await run('orders')
     const again = orders.findLast(({ standing, planId }) => standing === 'running' && String(planId) === HOUR_PLAN)
     const renewed = again?.orderId ?? ''
     await run('cancel', renewed, '--refund-to', `0x${'c0ffee'.padStart(40, '0')}`)
-    await isRefused(before)
+    await isRefused(first)
     await run('buy', '--extend', renewed, '--yes')
     const login = loginOf(await credentialsOf(renewed))
-    assert.notEqual(login.username, before.username)
-    assert.notEqual(login.password, before.password)
+    assert.notEqual(login.username, first.username)
+    assert.notEqual(login.password, first.password)
     await browses(login)
-    assert.equal(await curlThrough(before, page.url), 'refused')
+    assert.equal(await curlThrough(first, page.url), 'refused')
   })
 
   it('the credentials of an order end with the time that was paid', async () => {

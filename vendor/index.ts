@@ -4,6 +4,7 @@
  */
 import { createBackoff } from '../chain/backoff.ts'
 import { createContractReader } from '../chain/contracts.ts'
+import { ContractRevert } from '../chain/errors.ts'
 import { createFollower } from '../chain/follower.ts'
 import type { Projection } from '../chain/projection.ts'
 import { isCaughtUp, runSteps, type Step } from '../chain/run-steps.ts'
@@ -118,7 +119,8 @@ export const createVendor = async (
         await clock.sleep(pollMs, signal)
       } catch (error) {
         if (signal.aborted) return
-        if (!(error instanceof ChainError)) throw error
+        // A node that lags, or a reorg, may not know this vendor yet.
+        if (!(error instanceof ChainError || error instanceof ContractRevert)) throw error
         log.warn('vendor.chain-fault', { code: error.code })
         failed = true
       }

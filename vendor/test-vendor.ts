@@ -8,7 +8,7 @@ import { silentLog } from '../effects/log.ts'
 import { toHex, utf8 } from '../protocol/bytes.ts'
 import { keyHashOf } from '../protocol/cert-info.ts'
 import type { Server } from '../protocol/credentials.ts'
-import { createJose } from '../protocol/jose.ts'
+import { createJose, type Jose } from '../protocol/jose.ts'
 import { thumbprintOf, type RsaKeyPair } from '../protocol/keys.ts'
 import { formatVendorUri, parseVendorUri } from '../protocol/vendor-uri.ts'
 import { rsaKeyPair } from '../sim/rsa-keys.ts'
@@ -74,25 +74,25 @@ interface Paid {
 
 export type TestVendor = Awaited<ReturnType<typeof openTestVendor>>
 
-export const openTestVendor = async ({ legacy = false } = {}) => {
+export const openTestVendor = async ({ legacy = false, jose = createJose() } = {}) => {
   const database = new Database(':memory:')
   // The first start lies before every code of these tests.
   const clock = { seconds: NOW - 301 }
-  const vendor = await startTestVendor(database, { legacy, height: { number: 0 }, clock })
+  const vendor = await startTestVendor(database, { legacy, jose, height: { number: 0 }, clock })
   clock.seconds = NOW
   return vendor
 }
 
 interface Started {
+  readonly jose: Jose
   readonly legacy: boolean
   readonly height: { number: number }
   readonly clock: { seconds: number }
 }
 
 const startTestVendor = async (database: Database.Database, started: Started) => {
-  const { legacy, height, clock } = started
+  const { legacy, jose, height, clock } = started
   const store = await openVendorStore(new SqliteDialect({ database }), uri.vendorId)
-  const jose = createJose()
   const realClock = { nowMs: () => clock.seconds * 1000, sleep: () => Promise.resolve() }
   const source = (): PriceSource => ({
     vendor: uri,

@@ -116,7 +116,9 @@ const readVendor = async (market: Market, vendorId: bigint, signal?: AbortSignal
     .map(({ onSale: _onSale, ...plan }) => plan)
   if (!vendor.active || onSale.length === 0) return undefined
   const uri = formatVendorUri({ chainId: market.chainId, registry: market.registry, vendorId })
-  return { vendor: uri, ...readProfile(vendor.profile), plans: onSale }
+  // The same members as a directory's answer has.
+  const { title, description, serviceTypes, regions } = readProfile(vendor.profile)
+  return { vendor: uri, title, description, serviceTypes, regions, plans: onSale }
 }
 
 const matches = (
