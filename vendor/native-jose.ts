@@ -20,14 +20,14 @@ export const createNativeJose = (rsa: NativeRsa, random: Random): Jose => ({
 
   async sign(payload, key) {
     const text = encode(payload)
-    const signature = rsa.sign(utf8(`${JWS_HEADER}.${text}`), key)
+    const signature = await rsa.sign(utf8(`${JWS_HEADER}.${text}`), key)
     return { payload: text, protected: JWS_HEADER, signature: encode(signature) }
   },
 
   async verify(jws, key) {
     try {
       requireHeader(jws.protected, { alg: 'RS256' })
-      const holds = rsa.verify(utf8(`${jws.protected}.${jws.payload}`), decode(jws.signature), key)
+      const holds = await rsa.verify(utf8(`${jws.protected}.${jws.payload}`), decode(jws.signature), key)
       if (!holds) throw new Error('the signature does not hold')
       return decode(jws.payload)
     } catch (cause) {
@@ -39,7 +39,7 @@ export const createNativeJose = (rsa: NativeRsa, random: Random): Jose => ({
     const cek = random.bytes(CEK_BYTES)
     const iv = random.bytes(IV_BYTES)
     const { ciphertext, tag } = rsa.seal(plaintext, cek, iv, utf8(JWE_HEADER))
-    return [JWE_HEADER, ...[rsa.wrap(cek, key), iv, ciphertext, tag].map(encode)].join('.')
+    return [JWE_HEADER, ...[await rsa.wrap(cek, key), iv, ciphertext, tag].map(encode)].join('.')
   },
 
   async decrypt(jwe, key) {
@@ -47,7 +47,7 @@ export const createNativeJose = (rsa: NativeRsa, random: Random): Jose => ({
       const [header = '', wrapped = '', iv = '', ciphertext = '', tag = '', ...more] = jwe.split('.', 6)
       if (more.length > 0) throw new Error('not five parts')
       requireHeader(header, { alg: 'RSA-OAEP-256', enc: 'A256GCM' })
-      const cek = rsa.unwrap(decode(wrapped), key)
+      const cek = await rsa.unwrap(decode(wrapped), key)
       const nonce = decode(iv)
       if (cek.length !== CEK_BYTES || nonce.length !== IV_BYTES) throw new Error('not A256GCM')
       return plain(rsa.open({ ciphertext: decode(ciphertext), tag: decode(tag) }, cek, nonce, utf8(header)))
