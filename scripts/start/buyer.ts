@@ -63,7 +63,7 @@ export const buyAndBrowse = async ({
 
   story.chapter('The buyer pays on chain, in the name of a fresh key')
   const bought = await story.timed('buy', () =>
-    chrove('buy', vendor.vendor, '1', '--periods', '10', '--max-spend', '0.01', '--yes'),
+    chrove('buy', vendor.vendor, '1', '--periods', '60', '--max-spend', '0.01', '--yes'),
   )
   const order = bought.order as Record<string, unknown>
   const orderId = String(order.orderId)
