@@ -42,32 +42,32 @@ const registration = async (): Promise<string[]> => {
 describe('vendor register', () => {
   it('says what it would cost and sends nothing, when that is asked', async () => {
     const { chrove, account } = await openHome('dry')
-    const before = [await vendorCount(), await balanceOf(account)]
+    const earlier = [await vendorCount(), await balanceOf(account)]
     const { maxCostWei } = await chrove.run(...(await registration()), '--dry-run')
     assert.ok(BigInt(String(maxCostWei)) > 0n)
-    assert.deepEqual([await vendorCount(), await balanceOf(account)], before)
+    assert.deepEqual([await vendorCount(), await balanceOf(account)], earlier)
   })
 
   it('costs no more than it said, and registers once', async () => {
     const { chrove, account } = await openHome('once')
     const { maxCostWei } = await chrove.run(...(await registration()), '--dry-run')
-    const before = await balanceOf(account)
+    const earlier = await balanceOf(account)
     const { uri } = await chrove.run(...(await registration()), '--yes')
-    assert.ok(before - (await balanceOf(account)) <= BigInt(String(maxCostWei)))
+    assert.ok(earlier - (await balanceOf(account)) <= BigInt(String(maxCostWei)))
     assert.match(String(uri), new RegExp(`/${await vendorCount()}$`))
     await assert.rejects(chrove.run(...(await registration()), '--yes'), /registered from this home already/)
   })
 
   it('asks before it spends: with nobody to ask it sends nothing', async () => {
     const { chrove } = await openHome('unasked')
-    const before = await vendorCount()
+    const earlier = await vendorCount()
     await assert.rejects(chrove.run(...(await registration())), /ERR_NOT_CONFIRMED/)
-    assert.equal(await vendorCount(), before)
+    assert.equal(await vendorCount(), earlier)
   })
 
   it('that was cut off after it paid is found again, not paid for again', async () => {
     const { home, chrove } = await openHome('cut')
-    const before = await vendorCount()
+    const earlier = await vendorCount()
     const { transaction } = await chrove.run(...(await registration()), '--yes')
     // As if the process had died between sending and writing down what came of it.
     const raw = await rawTransaction(String(transaction) as Hex)
@@ -75,7 +75,7 @@ describe('vendor register', () => {
     await writeFile(join(home, 'vendor-pending.txt'), raw)
     const again = await chrove.run(...(await registration()), '--yes')
     assert.equal(again.transaction, transaction)
-    assert.equal(await vendorCount(), before + 1n)
+    assert.equal(await vendorCount(), earlier + 1n)
     assert.equal(await readFile(join(home, 'vendor-pending.txt'), 'utf8'), '')
   })
 
@@ -90,11 +90,11 @@ describe('vendor register', () => {
       [['--title', 'x', ...listen, '--socks5', '127.0.0.1:2', '--payout', '0x12'], /--payout/],
       [['--title', 'x', ...listen, '--socks5', '127.0.0.1:2', '--confirmations', 'many'], /confirmations/],
     ]
-    const before = await vendorCount()
+    const earlier = await vendorCount()
     for (const [options, says] of refused) {
       await assert.rejects(chrove.run('vendor', 'register', ...options, '--yes'), says)
     }
-    assert.equal(await vendorCount(), before)
+    assert.equal(await vendorCount(), earlier)
   })
 })
 
@@ -157,10 +157,10 @@ describe('vendor withdraw', () => {
     assert.equal(dry.orders, 2)
     assert.ok(BigInt(String(dry.earnedWei)) > 0n)
 
-    const before = await held()
+    const earlier = await held()
     const done = await chrove.run('vendor', 'withdraw', '--yes')
     assert.equal((done.transactions as string[]).length, 1)
-    assert.ok(before - (await held()) >= BigInt(String(dry.earnedWei)))
+    assert.ok(earlier - (await held()) >= BigInt(String(dry.earnedWei)))
   })
 })
 
