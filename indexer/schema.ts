@@ -270,13 +270,13 @@ const FIRST_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] =
 const first: Migration = {
   async up(db) {
     for (const [name, { columns, key }] of Object.entries(FIRST_TABLES)) {
-      let table = db.schema.createTable(name)
+      let table = db.schema.createTable(name).ifNotExists()
       for (const [column, type] of columns) table = table.addColumn(column, type, (built) => built.notNull())
       await table.addPrimaryKeyConstraint(`${name}_key`, [...key] as never[]).execute()
     }
     for (const [table, columns] of FIRST_INDEXES) {
       const name = [table, ...columns, 'index'].join('_')
-      await sql`create index ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`.execute(
+      await sql`create index if not exists ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`.execute(
         db,
       )
     }
@@ -286,7 +286,7 @@ const first: Migration = {
 const migrations: MigrationProvider = { getMigrations: async () => ({ '0001-first': first }) }
 
 /**
- * Brings a database to the newest schema; each migration is there whole or not at all.
+ * Brings a database to the newest schema. Migrations can be begun again: the next start ends what a crash cut short.
  * @throws what the database throws
  */
 export const migrate = async (db: Kysely<Database>): Promise<void> => {

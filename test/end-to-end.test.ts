@@ -114,6 +114,12 @@ const SECOND_PLAN = '2'
 /** Time enough to collect and browse on a slow machine; the rest of the file runs meanwhile. */
 const SHORT_ORDER_SECONDS = 10
 
+/** Unix seconds of the newest block. */
+const chainSecondsOf = async ({ chain }: Market): Promise<number> => {
+  const block = (await chain.request('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
+  return Number(block.timestamp)
+}
+
 describe('a purchase from search to end', { skip: curlMissing }, () => {
   let market: Market
   let shop: Shop
@@ -280,11 +286,16 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
 
   it('buying again after that gives new credentials; the old ones stay shut', async () => {
     const first = loginOf(await credentialsOf((await run('buy', shop.uri, HOUR_PLAN, '--yes')).order?.orderId))
+    // Runs that begin in one second are one to the vendor.
+    const boughtAt = await chainSecondsOf(market)
     const { orders } = await run('orders')
     const again = orders.findLast(({ standing, planId }) => standing === 'running' && String(planId) === HOUR_PLAN)
     const renewed = again?.orderId ?? ''
     await run('cancel', renewed, '--refund-to', `0x${'c0ffee'.padStart(40, '0')}`)
     await isRefused(first)
+    await eventually('the chain is a second on', async () =>
+      (await chainSecondsOf(market)) > boughtAt ? true : undefined,
+    )
     await run('buy', '--extend', renewed, '--yes')
     const login = loginOf(await credentialsOf(renewed))
     assert.notEqual(login.username, first.username)

@@ -17,7 +17,7 @@ const DOCUMENT = `query Search($search: String, $filter: VendorFilter, $first: I
     nodes {
       uri
       profile { title description serviceTypes regions }
-      plans(filter: { onSale: true }, first: 100) {
+      plans(filter: { onSale: true }, first: 50) {
         nodes { planId title { text } token price periodSeconds maxPeriods settlement }
       }
     }
