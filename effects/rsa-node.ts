@@ -51,6 +51,13 @@ export const createNativeRsa = (): NativeRsa => {
     parsed.set(jwk, key)
     return key
   }
+  // A key that carries its padding itself is not mistaken for options; `sign` needs it without.
+  const carrying = new WeakMap<Jwk, KeyObject>()
+  const oaepKeyOf = (jwk: Jwk): KeyObject => {
+    const key = carrying.get(jwk) ?? createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' })
+    if (!carrying.has(jwk)) carrying.set(jwk, Object.assign(key, OAEP_SHA256))
+    return key
+  }
   const together = createBatches()
   return {
     sign: (data, privateKey) => together('sign', () => sign('sha256', data, keyOf(privateKey, createPrivateKey))),
@@ -60,10 +67,7 @@ export const createNativeRsa = (): NativeRsa => {
       const key = keyOf(publicKey, createPublicKey)
       return together('wrap', () => publicEncrypt({ key, ...OAEP_SHA256 }, secret))
     },
-    unwrap(wrapped, privateKey) {
-      const key = keyOf(privateKey, createPrivateKey)
-      return together('unwrap', () => privateDecrypt({ key, ...OAEP_SHA256 }, wrapped))
-    },
+    unwrap: (wrapped, privateKey) => together('unwrap', () => privateDecrypt(oaepKeyOf(privateKey), wrapped)),
     seal(plaintext, key, iv, aad) {
       const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: GCM_TAG_BYTES }).setAAD(
         aad,
