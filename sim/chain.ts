@@ -66,6 +66,16 @@ interface RawBlock {
   readonly transactions: readonly string[]
 }
 
+/** Methods that change nothing, and whose answer depends on blocks alone. */
+const lookups: ReadonlySet<string> = new Set([
+  'eth_chainId',
+  'eth_blockNumber',
+  'eth_getBlockByNumber',
+  'eth_getBlockByHash',
+  'eth_getLogs',
+  'eth_getTransactionReceipt',
+])
+
 const readBlock = (answer: unknown): SimBlock => {
   const { number, hash, parentHash, timestamp, transactions } = answer as RawBlock
   return { number: Number(number), hash, parentHash, timestampSeconds: Number(timestamp), transactions }
@@ -94,6 +104,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
   const mineAt = async (seconds: number): Promise<SimBlock> => {
     const stateBefore = await edr.request('evm_snapshot')
     await setNextTime(seconds)
+    remembered.clear()
     await edr.request('evm_mine')
     const block = await newest()
     blocks.push({ ...block, stateBefore })
@@ -123,6 +134,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
     const pool = await waiting()
     const oldHash = head().hash
     const removed = blocks.splice(-depth)
+    remembered.clear()
     const chosen = choose(removed.flatMap(({ transactions }) => transactions))
     await edr.request('evm_revert', [removed[0]?.stateBefore])
     for (const hash of await waiting()) await edr.request('hardhat_dropTransaction', [hash])
@@ -142,6 +154,19 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
     settle()
   }
 
+  /** Answers that hold until something changes: services ask the same again and again. */
+  const remembered = new Map<string, unknown>()
+
+  const askOnce = async (method: string, params: readonly unknown[]): Promise<unknown> => {
+    if (!lookups.has(method)) {
+      remembered.clear()
+      return askNode(edr.request, method, params)
+    }
+    const question = JSON.stringify([method, params])
+    if (!remembered.has(question)) remembered.set(question, await askNode(edr.request, method, params))
+    return remembered.get(question)
+  }
+
   /** One question to the node; for a node that lags so many blocks behind. */
   const ask = async (method: string, params: readonly unknown[], lag: number): Promise<unknown> => {
     const view = {
@@ -152,7 +177,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
     // What depends on the next block's time must not depend on the machine's clock.
     if (method === 'eth_estimateGas' || asked.includes('pending')) await setNextTime(nowSeconds())
     if (method === 'eth_getLogs' && blockOf(asked[0]) > view.head) throw unknownBlock()
-    const result = await askNode(edr.request, method, asked)
+    const result = await askOnce(method, asked)
     if (method === 'eth_sendRawTransaction') {
       signed.set(String(result), params[0])
       trace.add('transaction', String(result))

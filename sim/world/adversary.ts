@@ -1,9 +1,13 @@
 /** Someone who reads the wires and uses what was read: replays codes, sends them elsewhere, sends garbage. */
-import { NetworkError, type Network } from '../../effects/network.ts'
+import type { Hex } from '../../chain/types.ts'
+import { nowSeconds } from '../../effects/clock.ts'
+import { NetworkError } from '../../effects/network.ts'
+import { keyHashOf, sealCode } from '../../protocol/cert-info.ts'
 import { createSimHost } from '../host.ts'
 import { createSimNativeJose } from '../jose.ts'
 import { poolKey, POOL_KEYS } from '../key-pool.ts'
-import type { Exchange } from './vendor.ts'
+import { readCode } from './read-code.ts'
+import type { Exchange, VendorActor } from './vendor.ts'
 import type { World } from './world.ts'
 
 const LIMITS = { timeoutMs: 20_000, bodyBytesMax: 1_000_000 }
@@ -16,9 +20,13 @@ export interface Adversary {
   send(code: string, host: string): Promise<number | undefined>
   /** Sends bytes that mean nothing, to HTTP and to SOCKS5. */
   garbage(host: string): Promise<void>
+  /** Asks for credentials in the name of a key that paid for nothing. */
+  freeload(vendor: VendorActor, planId: number): Promise<void>
   /** Tries a key that is not the buyer's on an answer. @returns whether it opened it */
   open(exchange: Exchange, keyIndex: number): Promise<boolean>
-  readonly network: Network
+  /** Whose key the code of an exchange was signed with, as keyHash: what only the vendor can read. */
+  ownerOf(exchange: Exchange): Promise<Hex>
+  keyHash(keyIndex: number): Hex
 }
 
 export const createAdversary = (world: World): Adversary => {
@@ -39,7 +47,6 @@ export const createAdversary = (world: World): Adversary => {
   }
 
   return {
-    network: effects.network,
     overhear: (exchange) => {
       if (exchange.status === 200) heard.push(exchange)
     },
@@ -56,6 +63,12 @@ export const createAdversary = (world: World): Adversary => {
         if (!(error instanceof NetworkError)) throw error
       }
     },
+    freeload: async (vendor, planId) => {
+      const buyer = poolKey(POOL_KEYS - 1)
+      const question = { vendor: vendor.uri, tsSeconds: nowSeconds(effects.clock), nonce: own.bytes(16), planId }
+      const code = await sealCode(jose, question, buyer, vendor.keys().encryption.publicKey)
+      if ((await send(code, vendor.name)) === 402) world.reach('credentials refused before payment')
+    },
     open: async ({ answer }, keyIndex) => {
       try {
         await jose.decrypt(answer, poolKey(keyIndex % POOL_KEYS).privateKey)
@@ -64,5 +77,7 @@ export const createAdversary = (world: World): Adversary => {
         return false
       }
     },
+    ownerOf: async (exchange) => keyHashOf((await readCode(jose, exchange)).key),
+    keyHash: (keyIndex) => keyHashOf(poolKey(keyIndex % POOL_KEYS).publicKey),
   }
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
 import { createSimHost, type SimHost } from '../host.ts'
-import { createSimJose } from '../jose.ts'
+import { createSimJose, createSimNativeJose } from '../jose.ts'
 import type { World } from './world.ts'
 
 const PASSPHRASE = 'a buyer of a simulation'
@@ -73,10 +73,18 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const known = new Set<Hex>()
   let live: { readonly buyer: Buyer; readonly clock: Clock; readonly network: Network } | undefined
   let buying = 0
+  /** A person buys one thing after the other. */
+  let busy: Promise<unknown> = Promise.resolve()
+  const next = (work: () => Promise<void>) => {
+    busy = busy.then(work)
+  }
 
   const boot = () => {
     const effects = host.boot()
-    const whole = { ...effects, chain: chain.door(name, effects.life), jose: createSimJose(loop, world.keys) }
+    // Both schemes have to understand each other.
+    const jose =
+      index === 0 ? createSimJose(loop, world.keys) : createSimNativeJose(effects.random.fork('jose'), world.keys)
+    const whole = { ...effects, chain: chain.door(name, effects.life), jose }
     const buyer = createBuyer(world.sabotage.buyer?.(whole, own) ?? whole, {
       registry: contracts.registry,
       directory: 'http://directory/graphql',
@@ -92,10 +100,34 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
     return live
   }
 
+  /** Ends what an attempt before has left of an intent, as far as the person can see it. */
+  const lookFor = async (intent: Intent): Promise<void> => {
+    const here = live
+    const { wanted } = intent
+    if (!here) return
+    if ('extend' in wanted) {
+      // Whether it was paid shows in the order; to pay again would be another decision.
+      intent.state = 'given-up'
+      return
+    }
+    const views = await untilAnswered(here.clock, () => here.buyer.orders())
+    const taken = new Set(intents.map(({ orderId }) => orderId))
+    const found = views.find(
+      ({ orderId, vendor, planId, standing }) =>
+        vendor === wanted.vendor && planId === wanted.planId && standing !== 'pending' && !taken.has(orderId),
+    )
+    if (!found) return
+    known.add(found.orderId)
+    intent.state = 'paid'
+    intent.orderId = found.orderId
+  }
+
   const pursue = async (intent: Intent): Promise<void> => {
     const here = live
     if (!here) return
     for (let tries = 0; tries < TRIES && intent.state === 'open'; tries++) {
+      if (tries > 0) await lookFor(intent)
+      if (intent.state !== 'open') return
       buying++
       try {
         const { orderId, offer } = await here.buyer.buy(intent.wanted)
@@ -119,28 +151,9 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
 
   /** What a person does after a crash: looks what is there, and buys again what is not. */
   const pickUp = async (): Promise<void> => {
-    const here = live
-    const open = intents.filter(({ state }) => state === 'open')
-    if (!here || open.length === 0) return
-    const views = await untilAnswered(here.clock, () => here.buyer.orders())
-    const taken = new Set(intents.map(({ orderId }) => orderId))
-    for (const intent of open) {
-      const { wanted } = intent
-      if ('extend' in wanted) {
-        // Whether it was paid shows in the order; to pay again would be another decision.
-        intent.state = 'given-up'
-        continue
-      }
-      const found = views.find(
-        ({ orderId, vendor, planId, standing }) =>
-          vendor === wanted.vendor && planId === wanted.planId && standing !== 'pending' && !taken.has(orderId),
-      )
-      if (found) {
-        taken.add(found.orderId)
-        known.add(found.orderId)
-        intent.state = 'paid'
-        intent.orderId = found.orderId
-      } else await pursue(intent)
+    for (const intent of intents.filter(({ state }) => state === 'open')) {
+      await lookFor(intent)
+      await pursue(intent)
     }
   }
 
@@ -167,13 +180,15 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
     start: () => {
       if (host.isRunning()) return
       boot()
-      void pickUp()
+      // What the dead program was at never ends.
+      busy = Promise.resolve()
+      next(pickUp)
     },
     crash: () => host.crash(),
     want: (wanted) => {
       const intent: Intent = { wanted, state: 'open', orderId: undefined }
       intents.push(intent)
-      if (host.isRunning()) void pursue(intent)
+      if (host.isRunning()) next(() => pursue(intent))
     },
     collect: async (orderId, refresh) => {
       if (!host.isRunning() || !live) return undefined

@@ -23,13 +23,13 @@ export const openMarketWorld = async (
   ground: Ground,
   seed: number,
   sabotage: Sabotage,
-  onExchange: (world: World, exchange: Exchange) => void,
+  onExchange: (world: World, exchange: Exchange) => Promise<void>,
 ): Promise<Market> => {
   const world = await openWorld(ground, seed, sabotage)
   const adversary = createAdversary(world)
   const seen = async (exchange: Exchange) => {
     adversary.overhear(exchange)
-    onExchange(world, exchange)
+    await onExchange(world, exchange)
   }
   const vendors = Array.from({ length: world.knobs.vendors }, (_, index) => createVendorActor(world, index, seen))
   const buyers = Array.from({ length: world.knobs.buyers }, (_, index) => createBuyerActor(world, index))

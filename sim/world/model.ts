@@ -168,8 +168,7 @@ const paid = (market: MarketModel, event: OrderPaid, seconds: number): MarketMod
     heldWei: market.heldWei + (settlement === 'Streamed' ? amount : 0n),
   }
   const says = `order ${orderId.slice(0, 10)} paid ${amount} from ${event.startedAt} to ${event.endsAt}`
-  const isRight =
-    amount === price * BigInt(event.periods) && event.startedAt === startedAt && event.endsAt === endsAt
+  const isRight = amount === price * BigInt(event.periods) && event.startedAt === startedAt && event.endsAt === endsAt
   return isRight ? next : complain(next, `${says}, not ${price * BigInt(event.periods)} from ${startedAt} to ${endsAt}`)
 }
 

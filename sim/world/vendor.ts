@@ -5,7 +5,7 @@ import type { Call, Receipt } from '../../chain/rpc.ts'
 import type { Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
 import { fromHex, toHex } from '../../protocol/bytes.ts'
-import { thumbprintOf } from '../../protocol/keys.ts'
+import { thumbprintOf, type RsaPrivateKey } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
 import type { VendorKeys } from '../../vendor/keys.ts'
@@ -26,6 +26,8 @@ const RETRY_MS = 20_000
 export interface Exchange {
   readonly vendor: VendorActor
   readonly code: string
+  /** What opens the code. */
+  readonly decryptionKey: RsaPrivateKey
   readonly status: number
   /** Of a problem document. */
   readonly problem: string | undefined
@@ -130,6 +132,7 @@ export const createVendorActor = (
     answering = 0
     const jose = createSimNativeJose(effects.random.fork('jose'), world.keys)
     const whole = { ...effects, chain: door, jose }
+    const decryptionKey = keys.encryption.privateKey
     const vendor = await createVendor(world.sabotage.vendor?.(whole, own) ?? whole, settings, keys)
     network.serve(HTTP_PORT, async (request) => {
       const isQuestion = new URL(request.url).pathname === '/cert.info'
@@ -144,7 +147,7 @@ export const createVendorActor = (
       const at = { views, nowSeconds: nowSeconds(effects.clock) }
       const { status } = response
       const problem = status === 200 ? undefined : (JSON.parse(answer) as { code?: string }).code
-      await onExchange({ vendor: actor, code, status, problem, answer, ...at })
+      await onExchange({ vendor: actor, code, decryptionKey, status, problem, answer, ...at })
       return response
     })
     life.onEnd(() => {

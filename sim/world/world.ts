@@ -74,6 +74,9 @@ export interface World {
   /** Makes blocks from now on, so often. */
   pace(blockMs: number): void
   reorg(plan: Reorg): Promise<readonly HistoryBlock[]>
+  noteJump(host: string): void
+  /** When the clock of a host last jumped; virtual milliseconds. */
+  jumpedAtMs(host: string): number
 }
 
 /** Shares of the highest fault rates that runs get: some are calm, some are rough. */
@@ -88,8 +91,8 @@ const drawKnobs = (random: SimRandom): Knobs => {
   return {
     vendors: random.int(2, 3),
     buyers: random.int(2, 4),
-    blockMs: random.pick([2_000, 5_000, 12_000]),
-    pollMs: random.pick([2_000, 5_000, 15_000]),
+    blockMs: random.pick([3_000, 6_000, 12_000]),
+    pollMs: random.pick([4_000, 10_000, 20_000]),
     confirmations: random.int(0, 2),
     finalityDepth,
     rates,
@@ -133,6 +136,7 @@ export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage
   await turn
   schedule()
 
+  const jumps = new Map<string, number>()
   const elapsedMs = () => loop.nowMs() - SIM_EPOCH_MS
   const tell = (text: string) => {
     story.push(`${clockText(elapsedMs())}  ${text}`)
@@ -176,6 +180,8 @@ export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage
         await chain.reorg(plan)
         return history.record()
       }),
+    noteJump: (host) => void jumps.set(host, loop.nowMs()),
+    jumpedAtMs: (host) => jumps.get(host) ?? -Infinity,
   }
 }
 

@@ -1,0 +1,167 @@
+/** One run of the market world: faults rage while commands are carried out, then all faults stop and all must be well. */
+import { registryCall } from '../chain/contracts.ts'
+import type { Command } from './commands.ts'
+import { SimulationError } from './errors.ts'
+import { createSimNativeJose } from './jose.ts'
+import { createPerformer } from './perform.ts'
+import { cancelOneEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
+import { checkDirectoryAtEnd } from './properties/directory.ts'
+import { checkHeld, checkMoney } from './properties/money.ts'
+import { createAnswerCheck } from './properties/paid-access.ts'
+import { checkPurchases } from './properties/purchases.ts'
+import { checkVendorStores } from './properties/vendor-store.ts'
+import type { Trace } from './trace.ts'
+import { hireCaretaker } from './world/caretaker.ts'
+import type { Ground } from './world/deployment.ts'
+import { openMarketWorld, type Market } from './world/market.ts'
+import type { Reached } from './world/reached.ts'
+import { thumbprints } from './world/vendor.ts'
+import type { Breach, Sabotage, World } from './world/world.ts'
+
+export interface Plan {
+  readonly seed: number
+  readonly commands: readonly Command[]
+}
+
+export interface Outcome {
+  readonly breach: Breach | undefined
+  readonly story: readonly string[]
+  readonly trace: Trace
+  readonly reached: Reached
+  readonly commands: number
+  readonly virtualSeconds: number
+  readonly events: number
+}
+
+/** The contract's balance is looked at after so many commands. */
+const COMMANDS_PER_LOOK = 10
+
+/** Virtual time that the second phase may take, milliseconds. */
+const RECOVERY_MS = 4 * 3_600_000
+const STEP_MS = 20_000
+const STEPS_MAX = 200
+const CATCH_UP_MS = 300_000
+/** While checks need the chain to stand still. */
+const NO_BLOCKS_MS = 10 * RECOVERY_MS
+
+export const runMarket = async (
+  ground: Ground,
+  { seed, commands }: Plan,
+  sabotage: Sabotage = {},
+): Promise<Outcome> => {
+  let market: Market | undefined
+  let done = 0
+  let fault: Breach | undefined
+  try {
+    const jose = createSimNativeJose({ bytes: (length) => new Uint8Array(length) }, { take: noKeys })
+    market = await openMarketWorld(ground, seed, sabotage, createAnswerCheck(jose))
+    const { world } = market
+    const performer = createPerformer(market)
+    const caretaker = hireCaretaker(world, [...market.vendors, ...market.buyers, market.indexer], ({ name }) => {
+      world.tell(`${name} has crashed`)
+      const kind = name.startsWith('vendor') ? 'vendor' : name.startsWith('buyer') ? 'buyer' : 'indexer'
+      world.reach(`${kind} crashed`)
+    })
+    for (const { pauseSeconds, ...action } of commands) {
+      await performer.perform(action)
+      await world.loop.run({ timeMs: world.loop.nowMs() + pauseSeconds * 1000 })
+      done++
+      if (done % COMMANDS_PER_LOOK === 0) {
+        await world.loop.runUntil(checkHeld(world), STEP_MS)
+        checkVendorStores(market)
+      }
+      if (world.breached()) break
+    }
+    if (!world.breached()) {
+      world.tell('all faults stop, and everything is started again')
+      performer.steady()
+      world.network.heal()
+      caretaker.restartAll()
+      await recover(market)
+    }
+  } catch (error) {
+    fault = breachOf(error)
+  }
+  return outcomeOf(market?.world, fault, done)
+}
+
+const noKeys = (): never => {
+  throw new Error('a checker makes no keys')
+}
+
+const breachOf = (error: unknown): Breach => {
+  if (!(error instanceof SimulationError)) throw error
+  const { code, message, cause } = error
+  if (code === 'ERR_SIM_FAILED') {
+    const where = cause instanceof Error ? (cause.stack ?? '').split('\n').slice(1, 4).join(' <') : ''
+    return { property: 'no program fails', message: `${message} ${where.replaceAll(/\s+/g, ' ')}` }
+  }
+  return { property: 'the world goes on', message: `${code}: ${message}` }
+}
+
+const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands: number): Outcome => {
+  if (!world) throw new Error(`the market did not open: ${fault?.message}`)
+  for (const { events, market } of world.history.canonical()) {
+    for (const event of events) {
+      if (event.type === 'OrderWithdrawn' && event.amount > 0n) world.reach('withdraw paid')
+      if (event.type === 'OrderPaid' && event.controller === `0x${'0'.repeat(40)}`) world.reach('instant plan bought')
+      if (event.type !== 'OrderPaid') continue
+      const order = market.orders.get(event.orderId)
+      if (order && order.paid > event.amount && order.startedAt === event.startedAt && order.periods === event.periods)
+        world.reach('order bought again after its end')
+    }
+  }
+  const { market, block } = world.history.head()
+  for (const order of market.orders.values()) {
+    if (!order.cancelled && order.endsAt <= block.timestampSeconds) world.reach('order ended by itself')
+  }
+  const { story, trace, reached, loop } = world
+  const breach = world.breached() ?? fault
+  const virtualSeconds = Math.round(world.elapsedMs() / 1000)
+  return { breach, story, trace, reached, commands, virtualSeconds, events: loop.eventsRun() }
+}
+
+/** The second phase. */
+const recover = async (market: Market): Promise<void> => {
+  const { world, buyers } = market
+  const { loop, chain, knobs } = world
+  const step = (ms: number) => loop.run({ timeMs: loop.nowMs() + ms })
+  const until = <T>(work: Promise<T>) => loop.runUntil(work, RECOVERY_MS)
+
+  await until(chain.restoreDropped())
+  world.pace(knobs.blockMs)
+  for (let steps = 0; buyers.some(({ intents }) => intents.some(({ state }) => state === 'open')); steps++) {
+    if (steps === STEPS_MAX) return world.breach('purchases end once faults stop', 'one is still open')
+    await step(STEP_MS)
+    if (world.breached()) return
+  }
+  await until(repairListings(market))
+  for (const buyer of buyers) await until(buyer.resume())
+  // Vendors see what is deep enough at one turn, and act on it at the next.
+  const settleMs = (knobs.confirmations + 2) * knobs.blockMs + 3 * knobs.pollMs
+  await step(settleMs)
+  await until(checkDelivery(market))
+  if (world.breached()) return
+  await until(cancelOneEach(market))
+  await step(settleMs)
+  checkVendorStores(market)
+  for (const check of [checkRevoked, checkPurchases]) if (!world.breached()) await until(check(market))
+  world.pace(NO_BLOCKS_MS)
+  // A block that was being made when blocks stopped is made.
+  await step(1)
+  if (!world.breached()) await until(checkDirectoryAtEnd(market, CATCH_UP_MS))
+  if (!world.breached()) await until(checkMoney(world))
+}
+
+/** What a vendor does when it finds that its listing is not what it should be. */
+const repairListings = async ({ world, vendors }: Market): Promise<void> => {
+  const { registry } = world.contracts
+  for (const vendor of vendors) {
+    const listed = world.history.head().market.vendors.get(vendor.vendorId)
+    const { signingKey, encryptionKey } = thumbprints(vendor.keys())
+    if (listed?.signingKey !== signingKey || listed.encryptionKey !== encryptionKey) {
+      const call = registryCall(registry, 'setKeys', vendor.vendorId, signingKey, encryptionKey)
+      await vendor.send('its keys again', call)
+    }
+  }
+}
