@@ -3,6 +3,7 @@ import type { Clock } from '../effects/clock.ts'
 import { nowSeconds } from '../effects/clock.ts'
 import { toHex, utf8 } from '../protocol/bytes.ts'
 import { openCode, sealAnswer, type OpenedCode } from '../protocol/cert-info.ts'
+import type { Server } from '../protocol/credentials.ts'
 import type { FlattenedJws, Jose } from '../protocol/jose.ts'
 import { SIGNED_TIME_WINDOW_SECONDS } from '../protocol/limits.ts'
 import type { PriceContent } from '../protocol/price.ts'
@@ -10,7 +11,6 @@ import { formatVendorUri, type VendorUri } from '../protocol/vendor-uri.ts'
 import { VendorError } from './errors.ts'
 import type { VendorKeys } from './keys.ts'
 import { chooseOrder, isRunning, type PaidOrder } from './orders.ts'
-import type { Provisioner } from './provisioners/provisioner.ts'
 import { createReplayGuard } from './replay-guard.ts'
 import type { VendorStore } from './store.ts'
 
@@ -25,8 +25,8 @@ export interface CertInfoParts {
   readonly vendor: VendorUri
   readonly legacy: boolean
   readonly signTime: TimeSigner
-  /** The provisioner of an order's plan. */
-  readonly provisionerFor: (order: PaidOrder) => Provisioner
+  /** Opens the access of a paid order. */
+  readonly openAccess: (order: PaidOrder) => Promise<readonly Server[]>
   /** Offered to those who have not paid. */
   readonly paymentMethods: () => PriceContent['PaymentChannels']
 }
@@ -77,7 +77,7 @@ export const createCertInfo = async (parts: CertInfoParts): Promise<(code: strin
     await admitOnce(opened, now)
     const order = await paidOrder(opened, now)
     const answer = {
-      servers: await parts.provisionerFor(order).provision(order),
+      servers: await parts.openAccess(order),
       tsSeconds: now,
       expiresSeconds: order.endsAtSeconds,
       order: { id: order.orderId, vendor, plan: order.planId },

@@ -10,7 +10,6 @@ import { deliveryFor, type Delivery, type Socks5Delivery } from './settings.ts'
 import { createSocks5Server } from './socks5-server.ts'
 
 export interface Deliveries {
-  /** @throws Error when no delivery serves the plan, which `checkDeliveries` finds out at start */
   provisionerFor(order: Pick<PaidOrder, 'planId'>): Provisioner
   /** Opens what buyers connect to. */
   listen(): Promise<readonly Listener[]>

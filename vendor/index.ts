@@ -61,7 +61,7 @@ export const createVendor = async (
   const store = await openVendorStore(effects.sql.dialect('vendor'), vendor.vendorId)
   const deliveries = createDeliveries(effects, settings.delivery, keys.provisioningSecret)
   const listing = createListingWatch({ chain, log, vendor, keys })
-  const settleAccess = createAccessKeeper({ clock, log, store, deliveries })
+  const access = createAccessKeeper({ clock, log, store, deliveries })
   let paymentsAreRead = false
 
   const source = (): PriceSource => ({
@@ -73,9 +73,9 @@ export const createVendor = async (
     encryptionKey: keys.encryption.publicKey,
   })
   const signTime = createTimeSigner(jose, keys)
-  const { provisionerFor } = deliveries
   const offered = () => paymentMethods(source())
-  const answering = { clock, jose, store, keys, vendor, legacy, signTime, provisionerFor, paymentMethods: offered }
+  const { open: openAccess } = access
+  const answering = { clock, jose, store, keys, vendor, legacy, signTime, openAccess, paymentMethods: offered }
   const certInfo = await createCertInfo(answering)
   const priceDocument = createPriceDocuments({ clock, jose, signing: keys.signing, signTime, source })
   const ready = () => listing.isRead && paymentsAreRead
@@ -135,7 +135,7 @@ export const createVendor = async (
       // One part that fails stops the others, so that nothing goes on half alive.
       const failing = new AbortController()
       const until = AbortSignal.any([signal, failing.signal])
-      const turns = [() => follow(until), () => listing.refresh(until), settleAccess]
+      const turns = [() => follow(until), () => listing.refresh(until), access.settle]
       try {
         await Promise.all(turns.map((turn) => repeat(until, turn).catch((error: unknown) => failing.abort(error))))
       } finally {

@@ -33,6 +33,9 @@ export const foldOrder = (before: PaidOrder | undefined, change: OrderChange): P
   return { orderId, keyHash, planId, startedAtSeconds: startedAt, endsAtSeconds: endsAt }
 }
 
+/** Two runs of one order are two things: the credentials of a cancelled run do not come back with the next. */
+export const runOf = ({ orderId, startedAtSeconds }: PaidOrder): string => `${orderId} ${startedAtSeconds}`
+
 export const isRunning = (order: PaidOrder, nowSeconds: number): boolean => nowSeconds < order.endsAtSeconds
 
 /** The one order that a question is about: of the plan it names, else the one that runs longest. */

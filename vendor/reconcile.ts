@@ -1,13 +1,10 @@
 /** Which access to open and which to take back, from what is paid now and what is open now. */
-import type { PaidOrder } from './orders.ts'
+import { runOf, type PaidOrder } from './orders.ts'
 
 export interface Reconciliation {
   readonly revoke: readonly PaidOrder[]
   readonly provision: readonly PaidOrder[]
 }
-
-/** Two runs of one order are two things: the credentials of a cancelled run do not come back with the next. */
-const runOf = ({ orderId, startedAtSeconds }: PaidOrder): string => `${orderId} ${startedAtSeconds}`
 
 /**
  * @param running what is paid for at this moment

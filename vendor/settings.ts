@@ -49,13 +49,15 @@ export const vendorSettingsSchema = z.strictObject({
     description: z.string().max(2048).default(''),
     logo: z.string().max(2048).default(''),
   }),
-  delivery: z.array(deliverySchema).min(1),
+  delivery: z
+    .array(deliverySchema)
+    .refine((entries) => entries.some(({ plans }) => plans === undefined), 'one entry must be for all plans not named'),
 })
 
 export type VendorSettings = z.infer<typeof vendorSettingsSchema>
 export type Delivery = z.infer<typeof deliverySchema>
 export type Socks5Delivery = Extract<Delivery, { type: 'socks5' }>
 
-/** The delivery that serves a plan: the one that names it, else the one for all others. */
+/** The delivery that serves a plan: the one that names it, else the one for all others, which settings must have. */
 export const deliveryFor = (deliveries: readonly Delivery[], planId: number): Delivery | undefined =>
   deliveries.find(({ plans }) => plans?.includes(planId)) ?? deliveries.find(({ plans }) => plans === undefined)

@@ -112,7 +112,7 @@ const startTestVendor = async (database: Database.Database, started: Started) =>
     vendor: uri,
     legacy,
     signTime,
-    provisionerFor: () => provisioner,
+    openAccess: (order) => provisioner.provision(order),
     paymentMethods: () => paymentMethods(source()),
   })
   const priceDocument = createPriceDocuments({ clock: realClock, jose, signing: keys.signing, signTime, source })
