@@ -20,7 +20,6 @@ import { boughtBy, isWanted, prepare, purchase, type Bought, type Offer, type Wa
 import { search, type SearchQuery, type SearchResult } from './search.ts'
 import { show, type VendorView } from './show.ts'
 
-export { BuyerError, type BuyerErrorCode } from '../errors.ts'
 export type { BuyerEffects } from './effects.ts'
 export type { CollectOptions, Credentials } from './collect.ts'
 export type { Cancelled, OrderStanding, OrderView } from './orders.ts'
