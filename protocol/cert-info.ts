@@ -5,7 +5,7 @@
  * @see SEED 000 cert.info; DESIGN 7
  */
 import { z } from 'zod'
-import { base64url, equalBytes, toHex } from './bytes.ts'
+import { base64url, equalBytes, toHex, utf8 } from './bytes.ts'
 import { serverListSchema, type Server } from './credentials.ts'
 import { ProtocolError } from './errors.ts'
 import { canonicalJson, parseJson } from './json.ts'
@@ -170,7 +170,8 @@ export const sealAnswer = async (
     ...(code.nonce === undefined ? {} : { nonce: code.nonce }),
   }
   const content_signature = await jose.sign(canonicalJson(content), privateKey)
-  return jose.encrypt(pad(canonicalJson({ ...content, signature_str_ts: timeSignature, content_signature })), code.key)
+  const answered = { ...content, signature_str_ts: timeSignature, content_signature }
+  return jose.encrypt(pad(utf8(JSON.stringify(answered))), code.key)
 }
 
 /** White space after JSON is not part of it, so padding needs no member of its own. */

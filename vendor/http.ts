@@ -37,8 +37,9 @@ export const createVendorHttp = (service: VendorService, log: Log): ((request: R
   const tooLarge = () => {
     throw new VendorError('ERR_TOO_LARGE', `a code has at most ${CODE_BYTES_MAX} bytes`)
   }
-  app.use('/cert.info', bodyLimit({ maxSize: CODE_BYTES_MAX, onError: tooLarge }))
 
+  // On POST alone: to look for a body makes the server build what a GET does without.
+  const limit = bodyLimit({ maxSize: CODE_BYTES_MAX, onError: tooLarge })
   app.get('/price.json', async (context) => {
     const kid = context.req.query('kid')
     const document = await service.priceDocument(kid === undefined ? undefined : parseKeyId(kid))
@@ -51,7 +52,7 @@ export const createVendorHttp = (service: VendorService, log: Log): ((request: R
     return new Response(jwe, { headers: { ...headers, 'access-control-allow-origin': '*' } })
   }
   app.get('/cert.info', (context) => answer(context.req.query('code')))
-  app.post('/cert.info', async (context) => answer((await context.req.text()).trim()))
+  app.post('/cert.info', limit, async (context) => answer((await context.req.text()).trim()))
   app.get('/health', (context) => context.json({ ready: service.ready() }, service.ready() ? 200 : 503))
   for (const path of ['/price.json', '/cert.info', '/health']) {
     app.all(path, () => {

@@ -36,8 +36,9 @@ export const createNativeJose = (rsa: NativeRsa, random: Random): Jose => ({
   },
 
   async encrypt(plaintext, key) {
-    const cek = random.bytes(CEK_BYTES)
-    const iv = random.bytes(IV_BYTES)
+    const fresh = random.bytes(CEK_BYTES + IV_BYTES)
+    const cek = fresh.subarray(0, CEK_BYTES)
+    const iv = fresh.subarray(CEK_BYTES)
     const { ciphertext, tag } = rsa.seal(plaintext, cek, iv, utf8(JWE_HEADER))
     return [JWE_HEADER, ...[await rsa.wrap(cek, key), iv, ciphertext, tag].map(encode)].join('.')
   },

@@ -26,7 +26,7 @@ import { freePort } from '../ports.ts'
 
 const ROUNDS = 5
 const REQUESTS_PER_ROUND = 2_000
-const CONNECTIONS = 32
+const CONNECTIONS = 64
 const BUYERS = 8
 /** Decrypting the code and signing the answer; the signed time is shared by all answers of a second. */
 const PRIVATE_OPERATIONS_PER_REQUEST = 2
@@ -114,7 +114,7 @@ const startVendor = async (chain: EmbeddedChain, folder: string): Promise<BenchV
 
   const main = join(import.meta.dirname, '../../buyer/main.ts')
   const environment = { ...process.env, CHROVE_PASSPHRASE: passphrase, CHROVE_LOG_LEVEL: 'error' }
-  const child = spawn(process.execPath, [main, 'vendor', 'serve', '--home', home], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', main, 'vendor', 'serve', '--home', home], {
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit'],
   })

@@ -2,7 +2,7 @@
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { base58, utf8 } from '../../protocol/bytes.ts'
-import type { PaidOrder } from '../orders.ts'
+import { runOf, type PaidOrder } from '../orders.ts'
 import type { Socks5Account, Socks5Accounts, Socks5Server } from '../socks5-server.ts'
 import type { Provisioner } from './provisioner.ts'
 
@@ -34,17 +34,27 @@ export const createSocks5Provisioner = (
   const derive = (purpose: string, { orderId, startedAtSeconds }: PaidOrder): string =>
     base58.encode(hmac(sha256, settings.secret, utf8(`${purpose} ${orderId} ${startedAtSeconds}`)).subarray(0, 16))
 
+  /** Those of open orders, since a buyer may ask for them often. */
+  const logins = new Map<string, { readonly username: string; readonly password: string }>()
+  const loginOf = (order: PaidOrder) => {
+    const known = logins.get(runOf(order))
+    if (known) return known
+    const login = { username: derive('socks5 username', order), password: derive('socks5 password', order) }
+    logins.set(runOf(order), login)
+    return login
+  }
+
   return {
     provision(order) {
-      const username = derive('socks5 username', order)
-      const password = derive('socks5 password', order)
+      const { username, password } = loginOf(order)
       book.accounts.set(username, { password, expiresAtMs: order.endsAtSeconds * 1000, orderId: order.orderId })
       const { serverName, address, port } = settings
       const config = { address, port, username, password }
       return Promise.resolve([{ type: 'socks5', server_name: serverName, config }])
     },
     revoke(order) {
-      const username = derive('socks5 username', order)
+      const { username } = loginOf(order)
+      logins.delete(runOf(order))
       if (book.accounts.delete(username)) server.revoke(username)
       return Promise.resolve()
     },
