@@ -12,7 +12,7 @@ const shipped = {
   settings: {
     evmVersion: 'cancun',
     viaIR: true,
-    optimizer: { enabled: true, runs: 10_000 },
+    optimizer: { enabled: true, runs: 1_000_000 },
     metadata: { bytecodeHash: 'none' },
   },
 }

@@ -116,6 +116,11 @@ export interface OrderCancelled extends Written {
   readonly endsAt: number
 }
 
+/** The vendor gave money back; an order that was running ended by it. */
+export interface OrderRefunded extends Omit<OrderCancelled, 'type'> {
+  readonly type: 'OrderRefunded'
+}
+
 export interface OrderWithdrawn extends Written {
   readonly type: 'OrderWithdrawn'
   readonly orderId: Hex
@@ -123,6 +128,75 @@ export interface OrderWithdrawn extends Written {
   readonly payout: Address
   /** Smallest units of the plan's token. */
   readonly amount: bigint
+}
+
+/** Money came into a payment channel, which these settings make. */
+export interface ChannelDeposited extends Written {
+  readonly type: 'ChannelDeposited'
+  readonly channelId: Hex
+  readonly vendorId: bigint
+  readonly payer: Address
+  readonly signer: Address
+  /** Zero address: the native coin. */
+  readonly token: Address
+  readonly withdrawDelay: number
+  readonly salt: Hex
+  /** Smallest units of this deposit. */
+  readonly amount: bigint
+  /** Of the channel after it. */
+  readonly balance: bigint
+}
+
+/** A voucher was cashed to the vendor's payout account. */
+export interface ChannelClaimed extends Written {
+  readonly type: 'ChannelClaimed'
+  readonly channelId: Hex
+  readonly vendorId: bigint
+  /** Smallest units paid by this claim. */
+  readonly amount: bigint
+  /** All that was claimed so far: what the newest cashed voucher says. */
+  readonly claimed: bigint
+}
+
+export interface ChannelRefunded extends Written {
+  readonly type: 'ChannelRefunded'
+  readonly channelId: Hex
+  readonly vendorId: bigint
+  readonly to: Address
+  /** Smallest units; the channel's balance is less by them. */
+  readonly amount: bigint
+}
+
+export interface WithdrawalRequested extends Written {
+  readonly type: 'WithdrawalRequested'
+  readonly channelId: Hex
+  readonly vendorId: bigint
+  readonly to: Address
+  /** Unix seconds from which it can be finalized. */
+  readonly withdrawableAt: number
+}
+
+export interface ChannelWithdrawn extends Written {
+  readonly type: 'ChannelWithdrawn'
+  readonly channelId: Hex
+  readonly vendorId: bigint
+  readonly to: Address
+  readonly amount: bigint
+}
+
+/** A payout account refused money, which Payments keeps for its vendor. */
+export interface PayoutKept extends Written {
+  readonly type: 'PayoutKept'
+  readonly vendorId: bigint
+  /** Zero address: the native coin. */
+  readonly token: Address
+  readonly payout: Address
+  readonly amount: bigint
+}
+
+/** Money that was kept for a vendor left. */
+export interface PayoutRedelivered extends Omit<PayoutKept, 'type'> {
+  readonly type: 'PayoutRedelivered'
 }
 
 export type RegistryEvent =
@@ -138,7 +212,11 @@ export type RegistryEvent =
   | PlanAdded
   | PlanSaleChanged
 
-export type PaymentsEvent = OrderPaid | OrderCancelled | OrderWithdrawn
+export type OrderEvent = OrderPaid | OrderCancelled | OrderRefunded | OrderWithdrawn
+
+export type ChannelEvent = ChannelDeposited | ChannelClaimed | ChannelRefunded | WithdrawalRequested | ChannelWithdrawn
+
+export type PaymentsEvent = OrderEvent | ChannelEvent | PayoutKept | PayoutRedelivered
 
 export type ChroveEvent = RegistryEvent | PaymentsEvent
 

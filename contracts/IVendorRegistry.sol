@@ -190,6 +190,12 @@ interface IVendorRegistry {
     /// @notice Takes over a vendor that was offered to the caller.
     function acceptOwnership(uint64 vendorId) external;
 
+    /// @notice Where a vendor's money goes, and whether it takes new business. Reverts like `vendor`.
+    function payee(uint64 vendorId) external view returns (address payout, bool active);
+
+    /// @notice Whether an account may speak for a vendor: it is its owner or operator. False for unknown vendors.
+    function isAuthority(uint64 vendorId, address account) external view returns (bool);
+
     /// @notice How many vendors exist; their ids are 1 to this number.
     function vendorCount() external view returns (uint64);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {ChroveHandler} from "./test/ChroveHandler.t.sol";
+import {IOrders} from "./IOrders.sol";
 import {IPayments} from "./IPayments.sol";
 import {IVendorRegistry} from "./IVendorRegistry.sol";
-import {ChroveHandler} from "./test/ChroveHandler.t.sol";
 import {Test} from "./test/Test.t.sol";
 
 /// @dev What holds after any sequence of calls; `contracts/README.md` says it in plain sentences.
@@ -31,7 +32,7 @@ contract PaymentsInvariants is Test {
     function invariant_EachOrderAccountsForItsDeposit() external view {
         for (uint256 i = 0; i < _handler.ORDERS(); ++i) {
             ChroveHandler.Ledger memory entry = _handler.ledger(i);
-            IPayments.Order memory order = _handler.orderAt(i);
+            IOrders.Order memory order = _handler.orderAt(i);
             vm.assertEq(order.earned, _handler.owed(i), "earned");
             uint256 accounted = entry.withdrawn + entry.refunded + order.earned + order.refundable;
             // While a second is not over, at most one unit of it belongs to neither side yet.
@@ -46,7 +47,7 @@ contract PaymentsInvariants is Test {
     function invariant_OrdersAreWhatWasBought() external view {
         for (uint256 i = 0; i < _handler.ORDERS(); ++i) {
             ChroveHandler.Ledger memory entry = _handler.ledger(i);
-            IPayments.Order memory order = _handler.orderAt(i);
+            IOrders.Order memory order = _handler.orderAt(i);
             vm.assertEq(order.startedAt, entry.startedAt, "startedAt");
             vm.assertEq(order.endsAt, entry.endsAt, "endsAt");
             vm.assertTrue(order.cancelled == entry.cancelled, "cancelled");

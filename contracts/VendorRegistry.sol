@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {ERC165, IERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {IVendorRegistry} from "./IVendorRegistry.sol";
 import {Payments} from "./Payments.sol";
 
 /// @title The list of vendors that nobody can take down
 /// @notice See `IVendorRegistry`.
 /// @dev Answers for who may change a vendor and for what readers see of it; it never holds money.
-contract VendorRegistry is IVendorRegistry {
+contract VendorRegistry is IVendorRegistry, ERC165 {
     /// @dev All that a purchase and a version bump need of a vendor.
     struct VendorHead {
         // slot 0
@@ -226,6 +227,24 @@ contract VendorRegistry is IVendorRegistry {
                 settlement: planHead.settlement,
                 forSale: head.active && planHead.onSale
             });
+    }
+
+    /// @inheritdoc IVendorRegistry
+    function payee(uint64 vendorId) external view returns (address payout, bool active) {
+        VendorHead storage head = _existing(vendorId).head;
+        return (head.payout, head.active);
+    }
+
+    /// @inheritdoc IVendorRegistry
+    function isAuthority(uint64 vendorId, address account) external view returns (bool) {
+        VendorState storage state = _vendors[vendorId];
+        return account != address(0) && (account == state.owner || account == state.operator);
+    }
+
+    /// @notice How a registry is recognised: it answers true for the interface id of `IVendorRegistry`.
+    /// @inheritdoc IERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IVendorRegistry).interfaceId || super.supportsInterface(interfaceId);
     }
 
     /// @inheritdoc IVendorRegistry

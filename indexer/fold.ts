@@ -6,6 +6,7 @@ import type {
   ChroveEvent,
   OrderCancelled,
   OrderPaid,
+  OrderRefunded,
   OrderWithdrawn,
   PlanAdded,
   PlanSaleChanged,
@@ -97,8 +98,18 @@ export const fold = (standing: Standing, event: ChroveEvent): Change => {
     case 'OrderPaid':
       return paid(standing, event)
     case 'OrderCancelled':
+    case 'OrderRefunded':
     case 'OrderWithdrawn':
       return settled(standing, event)
+    // Who has a channel with whom is nobody's business but theirs: the directory keeps no rows of it.
+    case 'ChannelDeposited':
+    case 'ChannelClaimed':
+    case 'ChannelRefunded':
+    case 'WithdrawalRequested':
+    case 'ChannelWithdrawn':
+    case 'PayoutKept':
+    case 'PayoutRedelivered':
+      return {}
     default:
       return vendorChanged(standing, event)
   }
@@ -192,10 +203,12 @@ const paid = (standing: Standing, event: OrderPaid): Change => {
   return { order, ...gap(event, 'unknown-plan', `${vendorId}`, planCount, BigInt(planId)) }
 }
 
-const settled = (standing: Standing, event: OrderCancelled | OrderWithdrawn): Change => {
+const settled = (standing: Standing, event: OrderCancelled | OrderRefunded | OrderWithdrawn): Change => {
   const before = standing.order(event.orderId)
   if (!before) return gap(event, 'unknown-order', event.orderId, 1n, 0n)
   if (event.type === 'OrderWithdrawn') return { order: { ...before, withdrawn: before.withdrawn + event.amount } }
   const refunded = before.refunded + event.refunded
-  return { order: { ...before, cancelled: true, endsAt: event.endsAt, refunded } }
+  // A refund after the end changes no time; a run that was ended early was cancelled.
+  const cancelled = before.cancelled || event.type === 'OrderCancelled' || event.endsAt < before.endsAt
+  return { order: { ...before, cancelled, endsAt: event.endsAt, refunded } }
 }

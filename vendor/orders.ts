@@ -1,5 +1,5 @@
 /** What an order is to the vendor, folded from its events. */
-import type { ChroveEvent, OrderCancelled, OrderPaid } from '../chain/events.ts'
+import type { ChroveEvent, OrderCancelled, OrderPaid, OrderRefunded } from '../chain/events.ts'
 import type { Hex } from '../chain/types.ts'
 
 /** The newest run of a (key, plan) pair. */
@@ -13,22 +13,24 @@ export interface PaidOrder {
   readonly endsAtSeconds: number
 }
 
-export type OrderEvent = OrderPaid | OrderCancelled
+/** What gives time to a key, and what takes it back. */
+export type AccessEvent = OrderPaid | OrderCancelled | OrderRefunded
 
 /** What an event changes of an order. */
 export type OrderChange =
   | Pick<OrderPaid, 'type' | 'orderId' | 'keyHash' | 'planId' | 'startedAt' | 'endsAt'>
-  | Pick<OrderCancelled, 'type' | 'orderId' | 'endsAt'>
+  | Pick<OrderCancelled | OrderRefunded, 'type' | 'orderId' | 'endsAt'>
 
 /** The events that change what a vendor owes to a key. */
-export const isOrderEventOf =
+export const isAccessEventOf =
   (vendorId: bigint) =>
-  (event: ChroveEvent): event is OrderEvent =>
-    (event.type === 'OrderPaid' || event.type === 'OrderCancelled') && event.vendorId === vendorId
+  (event: ChroveEvent): event is AccessEvent =>
+    (event.type === 'OrderPaid' || event.type === 'OrderCancelled' || event.type === 'OrderRefunded') &&
+    event.vendorId === vendorId
 
-/** An order after one more event; undefined for a cancellation of what was never paid. */
+/** An order after one more event; undefined for the end of what was never paid. */
 export const foldOrder = (before: PaidOrder | undefined, change: OrderChange): PaidOrder | undefined => {
-  if (change.type === 'OrderCancelled') return before && { ...before, endsAtSeconds: change.endsAt }
+  if (change.type !== 'OrderPaid') return before && { ...before, endsAtSeconds: change.endsAt }
   const { orderId, keyHash, planId, startedAt, endsAt } = change
   return { orderId, keyHash, planId, startedAtSeconds: startedAt, endsAtSeconds: endsAt }
 }

@@ -5,7 +5,7 @@
 import { Kysely, sql, type Dialect, type Selectable, type Transaction } from 'kysely'
 import type { Batch, Projection } from '../chain/projection.ts'
 import type { Hash, Hex } from '../chain/types.ts'
-import { foldOrder, isOrderEventOf, type OrderChange, type OrderEvent, type PaidOrder } from './orders.ts'
+import { foldOrder, isAccessEventOf, type AccessEvent, type OrderChange, type PaidOrder } from './orders.ts'
 
 interface Tables {
   /** Blocks that were followed, so that a reorg finds the last one both chains share. */
@@ -15,13 +15,13 @@ interface Tables {
     /** 1 for the newest block that nothing undoes, else 0. */
     is_finalized: number
   }
-  /** OrderPaid and OrderCancelled of this vendor, in the chain's order. */
+  /** OrderPaid, OrderCancelled and OrderRefunded of this vendor, in the chain's order. */
   order_events: {
     block_number: number
     /** Among all logs of the block. */
     log_index: number
     order_id: string
-    type: 'OrderPaid' | 'OrderCancelled'
+    type: AccessEvent['type']
     /** Null in cancellations, as the two after it: they stand in the payment. */
     key_hash: string | null
     plan_id: number | null
@@ -64,7 +64,7 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
   await db.transaction().execute(async (tx) => {
     for (const statement of SCHEMA) await statement.execute(tx)
   })
-  const isOurs = isOrderEventOf(vendorId)
+  const isOurs = isAccessEventOf(vendorId)
   /** Orders by key, as asked for since the last change: buyers ask far more often than they pay. */
   let answers = new Map<string, PaidOrder[]>()
 
@@ -144,7 +144,7 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
   }
 }
 
-const insert = async (tx: Transaction<Tables>, event: OrderEvent): Promise<void> => {
+const insert = async (tx: Transaction<Tables>, event: AccessEvent): Promise<void> => {
   const { blockNumber, logIndex } = event.evidence
   const paid = event.type === 'OrderPaid' ? event : undefined
   await tx
@@ -166,7 +166,7 @@ const insert = async (tx: Transaction<Tables>, event: OrderEvent): Promise<void>
 const changeOf = (row: Selectable<Tables['order_events']>): OrderChange => {
   const orderId = row.order_id as Hex
   const endsAt = row.ends_at_seconds
-  if (row.type === 'OrderCancelled') return { type: row.type, orderId, endsAt }
+  if (row.type !== 'OrderPaid') return { type: row.type, orderId, endsAt }
   const { key_hash, plan_id, started_at_seconds } = row
   if (key_hash === null || plan_id === null || started_at_seconds === null) throw new Error('payment without its key')
   return { type: row.type, orderId, keyHash: key_hash as Hex, planId: plan_id, startedAt: started_at_seconds, endsAt }

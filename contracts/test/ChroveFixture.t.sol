@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {IOrders} from "../IOrders.sol";
 import {IPayments} from "../IPayments.sol";
 import {IVendorRegistry} from "../IVendorRegistry.sol";
 import {Test} from "./Test.t.sol";
@@ -99,7 +100,7 @@ abstract contract ChroveFixture is Test {
         payments.withdraw(orderIds);
     }
 
-    function streamedOrder() internal view returns (IPayments.Order memory) {
+    function streamedOrder() internal view returns (IOrders.Order memory) {
         return payments.order(vendorId, streamedPlan, KEY);
     }
 

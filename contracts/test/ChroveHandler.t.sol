@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {IOrders} from "../IOrders.sol";
 import {IPayments} from "../IPayments.sol";
 import {IVendorRegistry} from "../IVendorRegistry.sol";
 import {Test} from "./Test.t.sol";
@@ -218,7 +219,7 @@ contract ChroveHandler is Test {
         return entry.settledBefore + earned - entry.withdrawn;
     }
 
-    function orderAt(uint256 index) public view returns (IPayments.Order memory) {
+    function orderAt(uint256 index) public view returns (IOrders.Order memory) {
         Parts memory parts = partsOf(index);
         return payments.order(parts.vendorId, parts.planId, parts.key);
     }

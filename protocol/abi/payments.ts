@@ -9,12 +9,28 @@ export const paymentsAbi = [
   {
     inputs: [
       { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { internalType: 'uint40', name: 'given', type: 'uint40' },
+      { internalType: 'uint40', name: 'startedAt', type: 'uint40' },
+    ],
+    name: 'Payments_AnotherRun',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'uint256', name: 'balance', type: 'uint256' }],
+    name: 'Payments_BalanceTooLarge',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
       { internalType: 'address', name: 'given', type: 'address' },
       { internalType: 'address', name: 'expected', type: 'address' },
     ],
     name: 'Payments_ControllerMismatch',
     type: 'error',
   },
+  { inputs: [], name: 'Payments_GasTooLow', type: 'error' },
+  { inputs: [], name: 'Payments_NotAToken', type: 'error' },
   {
     inputs: [
       { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
@@ -33,16 +49,81 @@ export const paymentsAbi = [
   },
   {
     inputs: [
+      { internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { internalType: 'address', name: 'caller', type: 'address' },
+    ],
+    name: 'Payments_NotPayer',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'bytes32', name: 'channelId', type: 'bytes32' }],
+    name: 'Payments_NotRequested',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { internalType: 'address', name: 'caller', type: 'address' },
+    ],
+    name: 'Payments_NotVendor',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
       { internalType: 'uint40', name: 'endsAt', type: 'uint40' },
     ],
     name: 'Payments_OrderOver',
     type: 'error',
   },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint256', name: 'given', type: 'uint256' },
+      { internalType: 'uint256', name: 'max', type: 'uint256' },
+    ],
+    name: 'Payments_OverBalance',
+    type: 'error',
+  },
   { inputs: [], name: 'Payments_Reentered', type: 'error' },
   {
-    inputs: [{ internalType: 'address', name: 'token', type: 'address' }],
-    name: 'Payments_TokenUnsupported',
+    inputs: [
+      { internalType: 'uint256', name: 'given', type: 'uint256' },
+      { internalType: 'uint256', name: 'max', type: 'uint256' },
+    ],
+    name: 'Payments_RefundTooLarge',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'uint256', name: 'deadline', type: 'uint256' }],
+    name: 'Payments_SignatureExpired',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'address', name: 'signer', type: 'address' }],
+    name: 'Payments_SignatureInvalid',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'bytes32', name: 'digest', type: 'bytes32' }],
+    name: 'Payments_SignatureUsed',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'received', type: 'uint256' },
+      { internalType: 'uint256', name: 'expected', type: 'uint256' },
+    ],
+    name: 'Payments_TokenInexact',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint40', name: 'withdrawableAt', type: 'uint40' },
+    ],
+    name: 'Payments_TooEarly',
     type: 'error',
   },
   {
@@ -55,6 +136,7 @@ export const paymentsAbi = [
   },
   {
     inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
       { internalType: 'address', name: 'to', type: 'address' },
       { internalType: 'uint256', name: 'amount', type: 'uint256' },
     ],
@@ -67,6 +149,37 @@ export const paymentsAbi = [
     type: 'error',
   },
   {
+    inputs: [{ internalType: 'uint64', name: 'vendorId', type: 'uint64' }],
+    name: 'Payments_VendorInactive',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint256', name: 'cumulative', type: 'uint256' },
+      { internalType: 'uint256', name: 'claimed', type: 'uint256' },
+    ],
+    name: 'Payments_VoucherStale',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'given', type: 'uint32' },
+      { internalType: 'uint32', name: 'min', type: 'uint32' },
+      { internalType: 'uint32', name: 'max', type: 'uint32' },
+    ],
+    name: 'Payments_WithdrawDelay',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint256', name: 'given', type: 'uint256' },
+      { internalType: 'uint256', name: 'due', type: 'uint256' },
+    ],
+    name: 'Payments_WrongAmount',
+    type: 'error',
+  },
+  {
     inputs: [
       { internalType: 'uint256', name: 'given', type: 'uint256' },
       { internalType: 'uint256', name: 'due', type: 'uint256' },
@@ -74,10 +187,61 @@ export const paymentsAbi = [
     name: 'Payments_WrongValue',
     type: 'error',
   },
+  { inputs: [], name: 'Payments_ZeroAmount', type: 'error' },
   { inputs: [], name: 'Payments_ZeroController', type: 'error' },
   { inputs: [], name: 'Payments_ZeroKey', type: 'error' },
+  { inputs: [], name: 'Payments_ZeroParty', type: 'error' },
   { inputs: [], name: 'Payments_ZeroPeriods', type: 'error' },
   { inputs: [], name: 'Payments_ZeroRefundTo', type: 'error' },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: false, internalType: 'uint120', name: 'amount', type: 'uint120' },
+      { indexed: false, internalType: 'uint120', name: 'claimed', type: 'uint120' },
+    ],
+    name: 'ChannelClaimed',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: true, internalType: 'address', name: 'payer', type: 'address' },
+      { indexed: false, internalType: 'address', name: 'signer', type: 'address' },
+      { indexed: false, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+      { indexed: false, internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+      { indexed: false, internalType: 'uint120', name: 'amount', type: 'uint120' },
+      { indexed: false, internalType: 'uint120', name: 'balance', type: 'uint120' },
+    ],
+    name: 'ChannelDeposited',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: false, internalType: 'address', name: 'to', type: 'address' },
+      { indexed: false, internalType: 'uint120', name: 'amount', type: 'uint120' },
+    ],
+    name: 'ChannelRefunded',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: false, internalType: 'address', name: 'to', type: 'address' },
+      { indexed: false, internalType: 'uint120', name: 'amount', type: 'uint120' },
+    ],
+    name: 'ChannelWithdrawn',
+    type: 'event',
+  },
   {
     anonymous: false,
     inputs: [
@@ -111,10 +275,55 @@ export const paymentsAbi = [
     inputs: [
       { indexed: true, internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
       { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: false, internalType: 'address', name: 'refundTo', type: 'address' },
+      { indexed: false, internalType: 'uint128', name: 'refunded', type: 'uint128' },
+      { indexed: false, internalType: 'uint40', name: 'endsAt', type: 'uint40' },
+    ],
+    name: 'OrderRefunded',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
       { indexed: false, internalType: 'address', name: 'payout', type: 'address' },
       { indexed: false, internalType: 'uint128', name: 'amount', type: 'uint128' },
     ],
     name: 'OrderWithdrawn',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'address', name: 'payout', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'PayoutKept',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'address', name: 'payout', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'PayoutRedelivered',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'channelId', type: 'bytes32' },
+      { indexed: true, internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { indexed: false, internalType: 'address', name: 'to', type: 'address' },
+      { indexed: false, internalType: 'uint40', name: 'withdrawableAt', type: 'uint40' },
+    ],
+    name: 'WithdrawalRequested',
     type: 'event',
   },
   {
@@ -135,12 +344,278 @@ export const paymentsAbi = [
   },
   {
     inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'uint32', name: 'planId', type: 'uint32' },
+          { internalType: 'bytes32', name: 'keyHash', type: 'bytes32' },
+          { internalType: 'uint16', name: 'periods', type: 'uint16' },
+          { internalType: 'address', name: 'controller', type: 'address' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+          { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+        ],
+        internalType: 'struct IOrders.Purchase',
+        name: 'purchase',
+        type: 'tuple',
+      },
+      { internalType: 'bytes', name: 'authorization', type: 'bytes' },
+    ],
+    name: 'buyWithAuthorization',
+    outputs: [
+      { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { internalType: 'uint40', name: 'endsAt', type: 'uint40' },
+    ],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'uint32', name: 'planId', type: 'uint32' },
+          { internalType: 'bytes32', name: 'keyHash', type: 'bytes32' },
+          { internalType: 'uint16', name: 'periods', type: 'uint16' },
+          { internalType: 'address', name: 'controller', type: 'address' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+          { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+        ],
+        internalType: 'struct IOrders.Purchase',
+        name: 'purchase',
+        type: 'tuple',
+      },
+      { internalType: 'bytes', name: 'permit', type: 'bytes' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'buyWithPermit',
+    outputs: [
+      { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { internalType: 'uint40', name: 'endsAt', type: 'uint40' },
+    ],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
       { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
       { internalType: 'address', name: 'refundTo', type: 'address' },
     ],
     name: 'cancel',
     outputs: [{ internalType: 'uint128', name: 'refunded', type: 'uint128' }],
     stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { internalType: 'uint40', name: 'startedAt', type: 'uint40' },
+      { internalType: 'address', name: 'refundTo', type: 'address' },
+      { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'cancelWithSignature',
+    outputs: [{ internalType: 'uint128', name: 'refunded', type: 'uint128' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+    ],
+    name: 'channelIdOf',
+    outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'bytes32[]', name: 'channelIds', type: 'bytes32[]' }],
+    name: 'channels',
+    outputs: [
+      {
+        components: [
+          { internalType: 'uint120', name: 'balance', type: 'uint120' },
+          { internalType: 'uint120', name: 'claimed', type: 'uint120' },
+          { internalType: 'uint16', name: 'refunds', type: 'uint16' },
+          { internalType: 'address', name: 'withdrawTo', type: 'address' },
+          { internalType: 'uint40', name: 'withdrawableAt', type: 'uint40' },
+        ],
+        internalType: 'struct IPaymentChannels.Channel[]',
+        name: '',
+        type: 'tuple[]',
+      },
+    ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          {
+            components: [
+              { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+              { internalType: 'address', name: 'payer', type: 'address' },
+              { internalType: 'address', name: 'signer', type: 'address' },
+              { internalType: 'address', name: 'token', type: 'address' },
+              { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+              { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+            ],
+            internalType: 'struct IPaymentChannels.ChannelSettings',
+            name: 'settings',
+            type: 'tuple',
+          },
+          { internalType: 'uint128', name: 'cumulative', type: 'uint128' },
+          { internalType: 'bytes', name: 'signature', type: 'bytes' },
+        ],
+        internalType: 'struct IPaymentChannels.Claim[]',
+        name: 'claims',
+        type: 'tuple[]',
+      },
+    ],
+    name: 'claim',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      { internalType: 'uint128', name: 'amount', type: 'uint128' },
+    ],
+    name: 'deposit',
+    outputs: [{ internalType: 'bytes32', name: 'channelId', type: 'bytes32' }],
+    stateMutability: 'payable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      {
+        components: [
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+          { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+        ],
+        internalType: 'struct IPaymentChannels.Deposit',
+        name: 'terms',
+        type: 'tuple',
+      },
+      { internalType: 'bytes', name: 'authorization', type: 'bytes' },
+    ],
+    name: 'depositWithAuthorization',
+    outputs: [{ internalType: 'bytes32', name: 'channelId', type: 'bytes32' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      {
+        components: [
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+          { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+        ],
+        internalType: 'struct IPaymentChannels.Deposit',
+        name: 'terms',
+        type: 'tuple',
+      },
+      { internalType: 'bytes', name: 'permit', type: 'bytes' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'depositWithPermit',
+    outputs: [{ internalType: 'bytes32', name: 'channelId', type: 'bytes32' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+    ],
+    name: 'finalizeWithdrawal',
+    outputs: [{ internalType: 'uint120', name: 'amount', type: 'uint120' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'bytes32', name: 'digest', type: 'bytes32' }],
+    name: 'isUsed',
+    outputs: [{ internalType: 'bool', name: '', type: 'bool' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { internalType: 'address', name: 'token', type: 'address' },
+    ],
+    name: 'kept',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
     type: 'function',
   },
   {
@@ -161,7 +636,7 @@ export const paymentsAbi = [
           { internalType: 'uint128', name: 'earned', type: 'uint128' },
           { internalType: 'uint128', name: 'refundable', type: 'uint128' },
         ],
-        internalType: 'struct IPayments.Order',
+        internalType: 'struct IOrders.Order',
         name: '',
         type: 'tuple',
       },
@@ -181,10 +656,156 @@ export const paymentsAbi = [
     type: 'function',
   },
   {
+    inputs: [{ internalType: 'bytes32[]', name: 'orderIds', type: 'bytes32[]' }],
+    name: 'orders',
+    outputs: [
+      {
+        components: [
+          { internalType: 'address', name: 'controller', type: 'address' },
+          { internalType: 'uint40', name: 'startedAt', type: 'uint40' },
+          { internalType: 'uint40', name: 'endsAt', type: 'uint40' },
+          { internalType: 'uint32', name: 'periods', type: 'uint32' },
+          { internalType: 'bool', name: 'cancelled', type: 'bool' },
+          { internalType: 'uint128', name: 'earned', type: 'uint128' },
+          { internalType: 'uint128', name: 'refundable', type: 'uint128' },
+        ],
+        internalType: 'struct IOrders.Order[]',
+        name: '',
+        type: 'tuple[]',
+      },
+    ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { internalType: 'address', name: 'token', type: 'address' },
+    ],
+    name: 'redeliver',
+    outputs: [{ internalType: 'uint256', name: 'amount', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      { internalType: 'address', name: 'to', type: 'address' },
+      { internalType: 'uint128', name: 'amount', type: 'uint128' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'refund',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      {
+        components: [
+          { internalType: 'address', name: 'to', type: 'address' },
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+          { internalType: 'address', name: 'approver', type: 'address' },
+        ],
+        internalType: 'struct IPaymentChannels.Refund',
+        name: 'terms',
+        type: 'tuple',
+      },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+      { internalType: 'bytes', name: 'approval', type: 'bytes' },
+    ],
+    name: 'refundWithSignature',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [],
     name: 'registry',
     outputs: [{ internalType: 'contract IVendorRegistry', name: '', type: 'address' }],
     stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      { internalType: 'address', name: 'to', type: 'address' },
+    ],
+    name: 'requestWithdrawal',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+          { internalType: 'address', name: 'payer', type: 'address' },
+          { internalType: 'address', name: 'signer', type: 'address' },
+          { internalType: 'address', name: 'token', type: 'address' },
+          { internalType: 'uint32', name: 'withdrawDelay', type: 'uint32' },
+          { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+        ],
+        internalType: 'struct IPaymentChannels.ChannelSettings',
+        name: 'settings',
+        type: 'tuple',
+      },
+      { internalType: 'address', name: 'to', type: 'address' },
+      { internalType: 'uint256', name: 'deadline', type: 'uint256' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'requestWithdrawalWithSignature',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'bytes32', name: 'orderId', type: 'bytes32' },
+      { internalType: 'uint128', name: 'extra', type: 'uint128' },
+    ],
+    name: 'vendorRefund',
+    outputs: [{ internalType: 'uint128', name: 'refunded', type: 'uint128' }],
+    stateMutability: 'nonpayable',
     type: 'function',
   },
   {

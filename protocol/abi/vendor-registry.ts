@@ -230,6 +230,16 @@ export const vendorRegistryAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'uint64', name: 'vendorId', type: 'uint64' },
+      { internalType: 'address', name: 'account', type: 'address' },
+    ],
+    name: 'isAuthority',
+    outputs: [{ internalType: 'bool', name: '', type: 'bool' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
     inputs: [{ internalType: 'uint64', name: 'vendorId', type: 'uint64' }],
     name: 'listing',
     outputs: [
@@ -265,6 +275,16 @@ export const vendorRegistryAbi = [
         name: 'plans',
         type: 'tuple[]',
       },
+    ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'uint64', name: 'vendorId', type: 'uint64' }],
+    name: 'payee',
+    outputs: [
+      { internalType: 'address', name: 'payout', type: 'address' },
+      { internalType: 'bool', name: 'active', type: 'bool' },
     ],
     stateMutability: 'view',
     type: 'function',

@@ -2,7 +2,15 @@
  * The market as it must stand after some blocks, computed from events by plain rules that share no code with the
  * services: what checkers hold contracts, vendors and directory against.
  */
-import type { ChroveEvent, OrderCancelled, OrderPaid, OrderWithdrawn, PlanAdded } from '../../chain/events.ts'
+import type {
+  ChroveEvent,
+  OrderCancelled,
+  OrderPaid,
+  OrderWithdrawn,
+  PlanAdded,
+  RegistryEvent,
+  VendorRegistered,
+} from '../../chain/events.ts'
 import { ZERO_ADDRESS, type Address, type Hex } from '../../chain/types.ts'
 
 export interface VendorModel {
@@ -98,12 +106,21 @@ export const afterEvent = (market: MarketModel, event: ChroveEvent, seconds: num
       return cancelled(market, event, seconds)
     case 'OrderWithdrawn':
       return withdrawn(market, event, seconds)
+    case 'OrderRefunded':
+    case 'ChannelDeposited':
+    case 'ChannelClaimed':
+    case 'ChannelRefunded':
+    case 'WithdrawalRequested':
+    case 'ChannelWithdrawn':
+    case 'PayoutKept':
+    case 'PayoutRedelivered':
+      return complain(market, `${event.type}, which nobody here causes`)
     default:
       return vendorChanged(market, event)
   }
 }
 
-type VendorChange = Exclude<ChroveEvent, { type: 'VendorRegistered' | `Order${string}` }>
+type VendorChange = Exclude<RegistryEvent, VendorRegistered>
 
 const vendorChanged = (market: MarketModel, event: VendorChange): MarketModel => {
   const before = market.vendors.get(event.vendorId)

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-import {IPayments} from "./IPayments.sol";
 import {ChroveFixture} from "./test/ChroveFixture.t.sol";
+import {IMoney} from "./IMoney.sol";
+import {IOrders} from "./IOrders.sol";
 import {ReenteringReceiver, RefusingReceiver} from "./test/Receivers.t.sol";
 
 contract PaymentsCancelTest is ChroveFixture {
     function test_RevertWhen_RefundToIsZero() public {
         bytes32 orderId = buyStreamed(1);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_ZeroRefundTo.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_ZeroRefundTo.selector));
         payments.cancel(orderId, address(0));
     }
 
     function test_RevertGiven_OrderIsUnknown() public {
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_UnknownOrder.selector, KEY));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_UnknownOrder.selector, KEY));
         payments.cancel(KEY, REFUND_TO);
     }
 
@@ -22,14 +23,14 @@ contract PaymentsCancelTest is ChroveFixture {
         vm.assume(caller != BUYER);
         bytes32 orderId = buyStreamed(1);
         vm.prank(caller);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_NotController.selector, orderId, caller));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_NotController.selector, orderId, caller));
         payments.cancel(orderId, REFUND_TO);
     }
 
     function test_RevertGiven_OrderIsInstant() public {
         bytes32 orderId = buyInstant(1);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_NotController.selector, orderId, BUYER));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_NotController.selector, orderId, BUYER));
         payments.cancel(orderId, REFUND_TO);
     }
 
@@ -37,7 +38,7 @@ contract PaymentsCancelTest is ChroveFixture {
         bytes32 orderId = buyStreamed(1);
         skip(PERIOD);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_OrderOver.selector, orderId, START + PERIOD));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_OrderOver.selector, orderId, START + PERIOD));
         payments.cancel(orderId, REFUND_TO);
     }
 
@@ -46,7 +47,7 @@ contract PaymentsCancelTest is ChroveFixture {
         skip(10);
         cancel(orderId);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_OrderOver.selector, orderId, START + 10));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_OrderOver.selector, orderId, START + 10));
         payments.cancel(orderId, REFUND_TO);
     }
 
@@ -54,7 +55,7 @@ contract PaymentsCancelTest is ChroveFixture {
         bytes32 orderId = buyStreamed(1);
         address refusing = address(new RefusingReceiver());
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TransferFailed.selector, refusing, PRICE));
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, address(0), refusing, PRICE));
         payments.cancel(orderId, refusing);
         vm.assertEq(cancel(orderId), PRICE, "another account can be named");
     }
@@ -66,11 +67,11 @@ contract PaymentsCancelTest is ChroveFixture {
         uint128 refund = uint128((uint256(PRICE) * (PERIOD - 1)) / PERIOD);
         vm.assertEq(streamedOrder().refundable, refund, "refundable");
         vm.expectEmit(address(payments));
-        emit IPayments.OrderCancelled(orderId, vendorId, REFUND_TO, refund, START + PERIOD + 1);
+        emit IOrders.OrderCancelled(orderId, vendorId, REFUND_TO, refund, START + PERIOD + 1);
         vm.assertEq(cancel(orderId), refund, "refunded");
         vm.assertEq(REFUND_TO.balance, refund, "balance of refundTo");
 
-        IPayments.Order memory given = streamedOrder();
+        IOrders.Order memory given = streamedOrder();
         vm.assertTrue(given.cancelled, "cancelled");
         vm.assertEq(given.controller, BUYER, "controller");
         vm.assertEq(given.startedAt, START, "startedAt");
@@ -100,7 +101,7 @@ contract PaymentsCancelTest is ChroveFixture {
         // Nothing is sent, so an account that refuses money is no obstacle.
         address refusing = address(new RefusingReceiver());
         vm.expectEmit(address(payments));
-        emit IPayments.OrderCancelled(orderId, vendorId, refusing, 0, START + 1);
+        emit IOrders.OrderCancelled(orderId, vendorId, refusing, 0, START + 1);
         vm.prank(BUYER);
         vm.assertEq(payments.cancel(orderId, refusing), 0, "refunded");
         withdraw(orderId);
@@ -117,7 +118,7 @@ contract PaymentsCancelTest is ChroveFixture {
         vm.prank(BUYER);
         payments.cancel(orderId, address(receiver));
         vm.assertTrue(!receiver.succeeded(), "the call back");
-        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IPayments.Payments_Reentered.selector), "answer");
+        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IMoney.Payments_Reentered.selector), "answer");
         vm.assertEq(address(receiver).balance, PRICE, "refund");
         withdraw(orderId);
         vm.assertEq(PAYOUT.balance, PRICE, "earned");

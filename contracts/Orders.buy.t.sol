@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-import {IPayments} from "./IPayments.sol";
-import {IVendorRegistry} from "./IVendorRegistry.sol";
 import {ChroveFixture} from "./test/ChroveFixture.t.sol";
+import {IMoney} from "./IMoney.sol";
+import {IOrders} from "./IOrders.sol";
+import {IVendorRegistry} from "./IVendorRegistry.sol";
 import {ReenteringReceiver, RefusingReceiver} from "./test/Receivers.t.sol";
 
 contract PaymentsBuyTest is ChroveFixture {
     function test_RevertWhen_KeyIsZero() public {
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_ZeroKey.selector));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_ZeroKey.selector));
         payments.buy(vendorId, streamedPlan, 0, 1, BUYER);
     }
 
     function test_RevertWhen_PeriodsAreZero() public {
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_ZeroPeriods.selector));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_ZeroPeriods.selector));
         payments.buy(vendorId, streamedPlan, KEY, 0, BUYER);
     }
 
@@ -45,18 +46,9 @@ contract PaymentsBuyTest is ChroveFixture {
         vm.assertEq(PAYOUT.balance, PRICE, "running orders still settle");
     }
 
-    function test_RevertGiven_PriceIsInAToken() public {
-        IVendorRegistry.PlanInput memory input = planInput(IVendorRegistry.Settlement.Instant);
-        input.token = address(0x70CE);
-        vm.prank(OWNER);
-        uint32 planId = registry.addPlan(vendorId, input);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TokenUnsupported.selector, input.token));
-        payments.buy(vendorId, planId, KEY, 1, BUYER);
-    }
-
     function test_RevertWhen_ControllerIsZero() public {
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_ZeroController.selector));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_ZeroController.selector));
         payments.buy{value: PRICE}(vendorId, streamedPlan, KEY, 1, address(0));
     }
 
@@ -65,7 +57,7 @@ contract PaymentsBuyTest is ChroveFixture {
         uint256 due = uint256(PRICE) * periods;
         vm.assume(value != due);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_WrongValue.selector, value, due));
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_WrongValue.selector, value, due));
         payments.buy{value: value}(vendorId, streamedPlan, KEY, periods, BUYER);
     }
 
@@ -82,14 +74,14 @@ contract PaymentsBuyTest is ChroveFixture {
         buyStreamed(PERIODS_MAX - 1);
         uint256 latest = uint256(START) + PERIODS_MAX * PERIOD;
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TooFarAhead.selector, latest + PERIOD, latest));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_TooFarAhead.selector, latest + PERIOD, latest));
         payments.buy{value: PRICE * 2}(vendorId, streamedPlan, KEY, 2, BUYER);
 
         buyStreamed(1);
         skip(PERIOD - 1);
         vm.prank(BUYER);
         vm.expectRevert(
-            abi.encodeWithSelector(IPayments.Payments_TooFarAhead.selector, latest + PERIOD, latest + PERIOD - 1)
+            abi.encodeWithSelector(IOrders.Payments_TooFarAhead.selector, latest + PERIOD, latest + PERIOD - 1)
         );
         payments.buy{value: PRICE}(vendorId, streamedPlan, KEY, 1, BUYER);
         skip(1);
@@ -101,7 +93,7 @@ contract PaymentsBuyTest is ChroveFixture {
         uint32 planId = addStreamedPlan(1, type(uint32).max, type(uint16).max);
         uint256 endsAt = START + 256 * uint256(type(uint32).max);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TooFarAhead.selector, endsAt, type(uint40).max));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_TooFarAhead.selector, endsAt, type(uint40).max));
         payments.buy{value: 256}(vendorId, planId, KEY, 256, BUYER);
         vm.prank(BUYER);
         (, uint40 given) = payments.buy{value: 255}(vendorId, planId, KEY, 255, BUYER);
@@ -112,7 +104,7 @@ contract PaymentsBuyTest is ChroveFixture {
         uint128 price = type(uint128).max / 2 + 1;
         uint32 planId = addStreamedPlan(price, PERIOD, PERIODS_MAX);
         bytes memory refusal = abi.encodeWithSelector(
-            IPayments.Payments_AmountTooLarge.selector,
+            IOrders.Payments_AmountTooLarge.selector,
             uint256(type(uint128).max) + 1
         );
         vm.deal(BUYER, 4 * uint256(price));
@@ -147,7 +139,7 @@ contract PaymentsBuyTest is ChroveFixture {
         vm.assertEq(PAYOUT.balance, 0, "paid out");
         assertOrder(
             streamedOrder(),
-            IPayments.Order({
+            IOrders.Order({
                 controller: BUYER,
                 startedAt: START,
                 endsAt: START + 3 * PERIOD,
@@ -166,7 +158,7 @@ contract PaymentsBuyTest is ChroveFixture {
         buyStreamed(1);
         assertOrder(
             streamedOrder(),
-            IPayments.Order({
+            IOrders.Order({
                 controller: BUYER,
                 startedAt: START,
                 endsAt: START + 3 * PERIOD,
@@ -181,9 +173,7 @@ contract PaymentsBuyTest is ChroveFixture {
     function test_RevertGiven_AnotherControlsTheRun() public {
         bytes32 orderId = buyStreamed(1);
         vm.prank(BUYER);
-        vm.expectRevert(
-            abi.encodeWithSelector(IPayments.Payments_ControllerMismatch.selector, orderId, STRANGER, BUYER)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_ControllerMismatch.selector, orderId, STRANGER, BUYER));
         payments.buy{value: PRICE}(vendorId, streamedPlan, KEY, 1, STRANGER);
     }
 
@@ -195,7 +185,7 @@ contract PaymentsBuyTest is ChroveFixture {
         payments.buy{value: 2 * PRICE}(vendorId, streamedPlan, KEY, 2, STRANGER);
         assertOrder(
             streamedOrder(),
-            IPayments.Order({
+            IOrders.Order({
                 controller: STRANGER,
                 startedAt: START + PERIOD,
                 endsAt: START + 3 * PERIOD,
@@ -222,7 +212,7 @@ contract PaymentsBuyTest is ChroveFixture {
         buyStreamed(1);
         assertOrder(
             streamedOrder(),
-            IPayments.Order({
+            IOrders.Order({
                 controller: BUYER,
                 startedAt: START + 1,
                 endsAt: START + 1 + PERIOD,
@@ -299,7 +289,7 @@ contract PaymentsBuyTest is ChroveFixture {
         address refusing = address(new RefusingReceiver());
         setPayout(refusing);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TransferFailed.selector, refusing, PRICE));
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, address(0), refusing, PRICE));
         payments.buy{value: PRICE}(vendorId, instantPlan, KEY, 1, BUYER);
         setPayout(PAYOUT);
         buyInstant(1);
@@ -312,13 +302,13 @@ contract PaymentsBuyTest is ChroveFixture {
         setPayout(address(receiver));
         buyInstant(1);
         vm.assertTrue(!receiver.succeeded(), "the call back");
-        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IPayments.Payments_Reentered.selector), "answer");
+        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IMoney.Payments_Reentered.selector), "answer");
         buyInstant(1);
         assertInstantOrder(START, START + 2 * PERIOD, 2);
     }
 
     function test_Order_IsAllZeroGivenItWasNeverBought() public view {
-        IPayments.Order memory none;
+        IOrders.Order memory none;
         assertOrder(streamedOrder(), none);
         assertOrder(payments.order(99, 99, KEY), none);
     }
@@ -334,10 +324,10 @@ contract PaymentsBuyTest is ChroveFixture {
 
     function assertNothingIsForSale() private {
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_NotForSale.selector, vendorId, streamedPlan));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_NotForSale.selector, vendorId, streamedPlan));
         payments.buy{value: PRICE}(vendorId, streamedPlan, keccak256("a new key"), 1, BUYER);
         vm.prank(BUYER);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_NotForSale.selector, vendorId, streamedPlan));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_NotForSale.selector, vendorId, streamedPlan));
         payments.buy{value: PRICE}(vendorId, streamedPlan, KEY, 1, BUYER);
     }
 
@@ -350,23 +340,13 @@ contract PaymentsBuyTest is ChroveFixture {
         address controller
     ) private {
         vm.expectEmit(address(payments));
-        emit IPayments.OrderPaid(
-            orderId,
-            vendorId,
-            KEY,
-            planId,
-            periods,
-            startedAt,
-            endsAt,
-            PRICE * periods,
-            controller
-        );
+        emit IOrders.OrderPaid(orderId, vendorId, KEY, planId, periods, startedAt, endsAt, PRICE * periods, controller);
     }
 
     function assertInstantOrder(uint40 startedAt, uint40 endsAt, uint32 periods) private view {
         assertOrder(
             payments.order(vendorId, instantPlan, KEY),
-            IPayments.Order({
+            IOrders.Order({
                 controller: address(0),
                 startedAt: startedAt,
                 endsAt: endsAt,
@@ -378,7 +358,7 @@ contract PaymentsBuyTest is ChroveFixture {
         );
     }
 
-    function assertOrder(IPayments.Order memory given, IPayments.Order memory expected) private pure {
+    function assertOrder(IOrders.Order memory given, IOrders.Order memory expected) private pure {
         vm.assertEq(abi.encode(given), abi.encode(expected), "order");
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-import {IPayments} from "./IPayments.sol";
-import {IVendorRegistry} from "./IVendorRegistry.sol";
 import {ChroveFixture} from "./test/ChroveFixture.t.sol";
+import {IMoney} from "./IMoney.sol";
+import {IOrders} from "./IOrders.sol";
+import {IVendorRegistry} from "./IVendorRegistry.sol";
 import {LongWindedReceiver, ReenteringReceiver, RefusingReceiver} from "./test/Receivers.t.sol";
 
 contract PaymentsWithdrawTest is ChroveFixture {
@@ -12,7 +13,7 @@ contract PaymentsWithdrawTest is ChroveFixture {
         orderIds[0] = buyStreamed(1);
         orderIds[1] = KEY;
         skip(PERIOD);
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_UnknownOrder.selector, KEY));
+        vm.expectRevert(abi.encodeWithSelector(IOrders.Payments_UnknownOrder.selector, KEY));
         payments.withdraw(orderIds);
     }
 
@@ -26,14 +27,14 @@ contract PaymentsWithdrawTest is ChroveFixture {
         uint128 earned = uint128((uint256(PRICE) * (PERIOD + 1)) / PERIOD);
         vm.assertEq(streamedOrder().earned, earned, "earned");
         vm.expectEmit(address(payments));
-        emit IPayments.OrderWithdrawn(orderId, vendorId, PAYOUT, earned);
+        emit IOrders.OrderWithdrawn(orderId, vendorId, PAYOUT, earned);
         withdraw(orderId);
         vm.assertEq(PAYOUT.balance, earned, "paid out");
         vm.assertEq(streamedOrder().earned, 0, "earned after");
 
         skip(PERIOD - 1);
         vm.expectEmit(address(payments));
-        emit IPayments.OrderWithdrawn(orderId, vendorId, PAYOUT, 2 * PRICE - earned);
+        emit IOrders.OrderWithdrawn(orderId, vendorId, PAYOUT, 2 * PRICE - earned);
         withdraw(orderId);
         vm.assertEq(PAYOUT.balance, 2 * PRICE, "all of it");
     }
@@ -90,18 +91,25 @@ contract PaymentsWithdrawTest is ChroveFixture {
         vm.assertEq(address(payments).balance, 0, "held");
     }
 
-    function test_RevertGiven_PayoutRefusesMoney() public {
+    function test_Withdraw_KeepsWhatThePayoutRefuses() public {
         bytes32 orderId = buyStreamed(1);
         skip(PERIOD);
         address refusing = address(new RefusingReceiver());
         setPayout(refusing);
-        bytes32[] memory orderIds = new bytes32[](1);
-        orderIds[0] = orderId;
-        vm.expectRevert(abi.encodeWithSelector(IPayments.Payments_TransferFailed.selector, refusing, PRICE));
-        payments.withdraw(orderIds);
-        setPayout(PAYOUT);
+        vm.expectEmit(address(payments));
+        emit IMoney.PayoutKept(vendorId, address(0), refusing, PRICE);
         withdraw(orderId);
+        vm.assertEq(payments.kept(vendorId, address(0)), PRICE, "kept");
+
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, address(0), refusing, PRICE));
+        payments.redeliver(vendorId, address(0));
+        setPayout(PAYOUT);
+        vm.expectEmit(address(payments));
+        emit IMoney.PayoutRedelivered(vendorId, address(0), PAYOUT, PRICE);
+        payments.redeliver(vendorId, address(0));
         vm.assertEq(PAYOUT.balance, PRICE, "nothing was lost");
+        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_ZeroAmount.selector));
+        payments.redeliver(vendorId, address(0));
     }
 
     function test_Withdraw_DoesNotBlockABuyerGivenPayoutRefusesMoney() public {
@@ -123,7 +131,7 @@ contract PaymentsWithdrawTest is ChroveFixture {
         receiver.callBackWith(abi.encodeCall(payments.cancel, (orderId, address(receiver))));
         setPayout(address(receiver));
         withdraw(orderId);
-        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IPayments.Payments_Reentered.selector), "answer");
+        vm.assertEq(receiver.answer(), abi.encodeWithSelector(IMoney.Payments_Reentered.selector), "answer");
         vm.assertEq(address(receiver).balance, PRICE, "paid once");
     }
 
