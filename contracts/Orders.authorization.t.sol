@@ -162,7 +162,7 @@ contract OrdersAuthorizationTest is TokenFixture {
     }
 
     function test_RevertGiven_PriceIsInTheNativeCoin() public {
-        bytes memory refusal = abi.encodeWithSelector(IMoney.Payments_NotAToken.selector);
+        bytes memory refusal = isNotAToken();
         refuses(purchaseOf(streamedPlan, 1), refusal);
         refuses(purchaseOf(instantPlan, 1), refusal);
     }

@@ -53,13 +53,7 @@ contract OrdersCancelSignedTest is TokenFixture {
         bytes32 orderId = buyStreamed(2);
         bytes memory signature = signCancellation(orderId);
         vm.warp(DEADLINE + PERIOD + 1);
-        refuses(
-            orderId,
-            START,
-            REFUND_TO,
-            signature,
-            abi.encodeWithSelector(IMoney.Payments_SignatureExpired.selector, DEADLINE + PERIOD)
-        );
+        refuses(orderId, START, REFUND_TO, signature, isExpired(DEADLINE + PERIOD));
         vm.warp(DEADLINE + PERIOD);
         payments.cancelWithSignature(orderId, START, REFUND_TO, DEADLINE + PERIOD, signature);
     }
@@ -99,13 +93,7 @@ contract OrdersCancelSignedTest is TokenFixture {
         payments.cancelWithSignature(orderId, START, REFUND_TO, DEADLINE + PERIOD, signature);
         buyStreamed(1); // in the same second, so that the run begins when the one before did
         bytes32 digest = digestOf(cancellation(orderId));
-        refuses(
-            orderId,
-            START,
-            REFUND_TO,
-            signature,
-            abi.encodeWithSelector(IMoney.Payments_SignatureUsed.selector, digest)
-        );
+        refuses(orderId, START, REFUND_TO, signature, isReplay(digest));
     }
 
     function test_RevertGiven_RunIsOver() public {
@@ -124,13 +112,7 @@ contract OrdersCancelSignedTest is TokenFixture {
     function test_RevertWhen_RefundToIsZero() public {
         bytes32 orderId = buyStreamed(1);
         bytes32 structHash = TypedData.cancellation(orderId, START, address(0), DEADLINE + PERIOD);
-        refuses(
-            orderId,
-            START,
-            address(0),
-            signed(BUYER_KEY, structHash),
-            abi.encodeWithSelector(IMoney.Payments_ZeroRefundTo.selector)
-        );
+        refuses(orderId, START, address(0), signed(BUYER_KEY, structHash), isZeroRefundTo());
     }
 
     /// @dev Nobody controls these, and nobody's signature is that of the zero account.
@@ -147,13 +129,7 @@ contract OrdersCancelSignedTest is TokenFixture {
         bytes32 orderId = buyStreamed(1);
         address refusing = address(new RefusingReceiver());
         bytes32 structHash = TypedData.cancellation(orderId, START, refusing, DEADLINE + PERIOD);
-        refuses(
-            orderId,
-            START,
-            refusing,
-            signed(BUYER_KEY, structHash),
-            abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, NATIVE, refusing, PRICE)
-        );
+        refuses(orderId, START, refusing, signed(BUYER_KEY, structHash), isTransferFailed(NATIVE, refusing, PRICE));
         vm.assertTrue(!payments.isUsed(digestOf(structHash)), "isUsed");
     }
 
@@ -175,10 +151,6 @@ contract OrdersCancelSignedTest is TokenFixture {
         vm.prank(STRANGER);
         vm.expectRevert(refusal);
         payments.cancelWithSignature(orderId, startedAt, refundTo, DEADLINE + PERIOD, signature);
-    }
-
-    function isInvalid(address signer) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(IMoney.Payments_SignatureInvalid.selector, signer);
     }
 
     function isOfAnotherRun(bytes32 orderId, uint40 given, uint40 startedAt) private pure returns (bytes memory) {

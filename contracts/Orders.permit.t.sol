@@ -101,7 +101,7 @@ contract OrdersPermitTest is TokenFixture {
         IOrders.Purchase memory purchase = purchaseOf(tokenStreamedPlan, 1);
         bytes memory permit = signPermit(PRICE, DEADLINE);
         vm.warp(DEADLINE + 1);
-        refuses(purchase, permit, abi.encodeWithSelector(IMoney.Payments_SignatureExpired.selector, DEADLINE));
+        refuses(purchase, permit, isExpired(DEADLINE));
         vm.warp(DEADLINE);
         buy(purchase, permit);
         vm.assertEq(orderOf(tokenStreamedPlan).startedAt, uint40(DEADLINE), "startedAt");
@@ -112,7 +112,7 @@ contract OrdersPermitTest is TokenFixture {
         IOrders.Purchase memory purchase = purchaseOf(tokenStreamedPlan, 1);
         buy(purchase, "");
         bytes32 digest = digestOf(TypedData.purchase(purchase));
-        refuses(purchase, "", abi.encodeWithSelector(IMoney.Payments_SignatureUsed.selector, digest));
+        refuses(purchase, "", isReplay(digest));
         purchase.salt = keccak256("an equal purchase");
         buy(purchase, "");
         vm.assertEq(token.balanceOf(address(payments)), 2 * PRICE, "held");
@@ -125,7 +125,7 @@ contract OrdersPermitTest is TokenFixture {
         bytes memory signature = signPurchase(purchase);
         for (uint256 member = 0; member < 9; ++member) {
             IOrders.Purchase memory changed = changedIn(member);
-            vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_SignatureInvalid.selector, changed.payer));
+            vm.expectRevert(isInvalid(changed.payer));
             payments.buyWithPermit(changed, "", signature);
         }
         payments.buyWithPermit(purchase, "", signature);
@@ -136,7 +136,7 @@ contract OrdersPermitTest is TokenFixture {
         IOrders.Purchase memory purchase = purchaseOf(tokenStreamedPlan, 1);
         bytes memory signature = signed(STRANGER_KEY, TypedData.purchase(purchase));
         vm.prank(STRANGER);
-        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_SignatureInvalid.selector, BUYER));
+        vm.expectRevert(isInvalid(BUYER));
         payments.buyWithPermit(purchase, "", signature);
         vm.assertTrue(!payments.isUsed(digestOf(TypedData.purchase(purchase))), "isUsed");
         buy(purchase, "");
@@ -155,7 +155,7 @@ contract OrdersPermitTest is TokenFixture {
     }
 
     function test_RevertGiven_PriceIsInTheNativeCoin() public {
-        bytes memory refusal = abi.encodeWithSelector(IMoney.Payments_NotAToken.selector);
+        bytes memory refusal = isNotAToken();
         refuses(purchaseOf(streamedPlan, 1), "", refusal);
         refuses(purchaseOf(instantPlan, 1), "", refusal);
         refuses(purchaseOf(streamedPlan, 1), signPermit(PRICE, DEADLINE), refusal);
@@ -188,7 +188,7 @@ contract OrdersPermitTest is TokenFixture {
         IOrders.Purchase memory purchase = purchaseOf(tokenStreamedPlan, 1);
         purchase.payer = address(wallet);
         bytes memory signature = signPurchase(purchase);
-        vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_SignatureInvalid.selector, wallet));
+        vm.expectRevert(isInvalid(address(wallet)));
         payments.buyWithPermit(purchase, "", signature);
         payments.buyWithPermit(purchase, "", abi.encodePacked(signature, uint8(0)));
         vm.assertEq(token.balanceOf(address(wallet)), 0, "paid");

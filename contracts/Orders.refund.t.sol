@@ -85,15 +85,10 @@ contract OrdersRefundTest is TokenFixture {
         bytes32 orderId = buyStreamed(1);
         address[3] memory strangers = [STRANGER, BUYER, PAYOUT];
         for (uint256 i = 0; i < strangers.length; ++i) {
-            refuses(
-                strangers[i],
-                orderId,
-                0,
-                abi.encodeWithSelector(IMoney.Payments_NotVendor.selector, vendorId, strangers[i])
-            );
+            refuses(strangers[i], orderId, 0, isNotVendor(vendorId, strangers[i]));
         }
         uint64 other = registerOther(PAYOUT); // of the stranger, who speaks for that vendor only
-        refuses(STRANGER, orderId, 0, abi.encodeWithSelector(IMoney.Payments_NotVendor.selector, vendorId, STRANGER));
+        refuses(STRANGER, orderId, 0, isNotVendor(vendorId, STRANGER));
         vm.assertTrue(registry.isAuthority(other, STRANGER), "the stranger has a vendor");
         vm.prank(OWNER);
         payments.vendorRefund(orderId, 0);
@@ -154,7 +149,7 @@ contract OrdersRefundTest is TokenFixture {
     function test_RevertGiven_NothingIsLeft() public {
         bytes32 orderId = buyStreamed(1);
         skip(PERIOD);
-        bytes memory refusal = abi.encodeWithSelector(IMoney.Payments_ZeroAmount.selector);
+        bytes memory refusal = isZeroAmount();
         refuses(OWNER, orderId, 0, refusal);
         withdraw(orderId);
         refuses(OWNER, orderId, 0, refusal);
@@ -171,12 +166,7 @@ contract OrdersRefundTest is TokenFixture {
         address refusing = address(new RefusingReceiver());
         vm.prank(BUYER);
         (bytes32 orderId, ) = payments.buy{value: PRICE}(vendorId, streamedPlan, KEY, 1, refusing);
-        refuses(
-            OWNER,
-            orderId,
-            0,
-            abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, NATIVE, refusing, PRICE)
-        );
+        refuses(OWNER, orderId, 0, isTransferFailed(NATIVE, refusing, PRICE));
         vm.prank(refusing);
         vm.assertEq(payments.cancel(orderId, REFUND_TO), PRICE, "the controller can name another account");
     }

@@ -85,10 +85,10 @@ contract OrdersTokensTest is TokenFixture {
         approve(PRICE);
         for (uint32 planId = tokenStreamedPlan; planId <= tokenInstantPlan; ++planId) {
             vm.prank(BUYER);
-            vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_WrongValue.selector, 1, 0));
+            vm.expectRevert(isWrongValue(1, 0));
             payments.buy{value: 1}(vendorId, planId, KEY, 1, BUYER);
             vm.prank(BUYER);
-            vm.expectRevert(abi.encodeWithSelector(IMoney.Payments_WrongValue.selector, PRICE, 0));
+            vm.expectRevert(isWrongValue(PRICE, 0));
             payments.buy{value: PRICE}(vendorId, planId, KEY, 1, BUYER);
         }
     }

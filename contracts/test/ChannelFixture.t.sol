@@ -108,4 +108,21 @@ abstract contract ChannelFixture is TokenFixture {
         vm.assertEq(given.withdrawTo, address(0), "withdrawTo");
         vm.assertEq(given.withdrawableAt, 0, "withdrawableAt");
     }
+
+    function isStale(
+        IPaymentChannels.ChannelSettings memory settings,
+        uint256 cumulative,
+        uint256 claimed
+    ) internal view returns (bytes memory) {
+        bytes32 id = idOf(settings);
+        return abi.encodeWithSelector(IPaymentChannels.Payments_VoucherStale.selector, id, cumulative, claimed);
+    }
+
+    function isOverBalance(
+        IPaymentChannels.ChannelSettings memory settings,
+        uint256 given,
+        uint256 max
+    ) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(IPaymentChannels.Payments_OverBalance.selector, idOf(settings), given, max);
+    }
 }

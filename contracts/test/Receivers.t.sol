@@ -33,6 +33,13 @@ contract BurningReceiver {
     }
 }
 
+/// @dev An account that takes money only with the gas that a payout has: 300,000, and 2,300 for the money.
+contract DemandingReceiver {
+    receive() external payable {
+        require(gasleft() > 302_000, "more gas");
+    }
+}
+
 /// @dev An account that counts how often it is paid.
 contract CountingReceiver {
     uint256 public payments;

@@ -4,6 +4,7 @@ pragma solidity 0.8.28;
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC3009} from "../IERC3009.sol";
+import {IMoney} from "../IMoney.sol";
 import {IOrders} from "../IOrders.sol";
 import {IVendorRegistry} from "../IVendorRegistry.sol";
 import {ChroveFixture} from "./ChroveFixture.t.sol";
@@ -136,5 +137,51 @@ abstract contract TokenFixture is ChroveFixture {
         for (uint256 i = 0; i < logs.length; ++i) {
             if (logs[i].emitter == token_ && logs[i].topics[0] == IERC20.Transfer.selector) ++count;
         }
+    }
+
+    // How Payments refuses
+
+    function isInvalid(address signer) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_SignatureInvalid.selector, signer);
+    }
+
+    function isExpired(uint256 deadline) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_SignatureExpired.selector, deadline);
+    }
+
+    function isReplay(bytes32 digest) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_SignatureUsed.selector, digest);
+    }
+
+    function isNotVendor(uint64 vendorId_, address account) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_NotVendor.selector, vendorId_, account);
+    }
+
+    function isNotAToken() internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_NotAToken.selector);
+    }
+
+    function isWrongValue(uint256 given, uint256 due) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_WrongValue.selector, given, due);
+    }
+
+    function isInexact(address token_, uint256 received, uint256 expected) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_TokenInexact.selector, token_, received, expected);
+    }
+
+    function isTransferFailed(address token_, address to, uint256 amount) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_TransferFailed.selector, token_, to, amount);
+    }
+
+    function isZeroAmount() internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_ZeroAmount.selector);
+    }
+
+    function isZeroRefundTo() internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_ZeroRefundTo.selector);
+    }
+
+    function isReentered() internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IMoney.Payments_Reentered.selector);
     }
 }
