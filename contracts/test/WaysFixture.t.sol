@@ -8,83 +8,100 @@ import {ChannelFixture} from "./ChannelFixture.t.sol";
 import {PlainToken} from "./HostileTokens.t.sol";
 import {TypedData} from "./TypedData.t.sol";
 
-/// @dev All ways of a token's money into Payments and out of it, for tokens that need no signatures of their own.
+/// @dev All ways of money into Payments and out of it, in any currency. Tokens here ask for no signature of their own.
 abstract contract WaysFixture is ChannelFixture {
-    uint256 internal constant WAYS_IN = 10;
-    /// @dev Those that move money by `transferFrom`: the first six. The others go by EIP-3009.
-    uint256 internal constant WAYS_BY_ALLOWANCE = 6;
-    uint256 internal constant WAYS_OUT = 5;
+    /// @dev What each way moves.
     uint128 internal constant AMOUNT = PRICE;
+    /// @dev So many of the ways in are by allowance, and come first; the others are by EIP-3009.
+    uint256 internal constant WAYS_BY_ALLOWANCE = 6;
 
+    /// @dev A call that sends AMOUNT to an account that is named in it, or else happens not at all.
+    struct WayOut {
+        address caller;
+        bytes data;
+        address to;
+    }
+
+    /// @dev Plans in the currency under test.
     uint32 internal streamedIn;
     uint32 internal instantIn;
-    uint256 private _ways;
 
-    /// @dev The buyer has the token and has allowed Payments to take it; the vendor has plans in it.
+    /// @dev The buyer has a token and allows Payments to take it; the vendor has plans in it.
     function use(PlainToken given) internal {
         given.mint(BUYER, 1000 * AMOUNT);
-        vm.prank(BUYER);
-        given.approve(address(payments), type(uint256).max);
+        allow(given);
         streamedIn = addTokenPlan(address(given), IVendorRegistry.Settlement.Streamed);
         instantIn = addTokenPlan(address(given), IVendorRegistry.Settlement.Instant);
     }
 
-    /// @dev The buyer pays AMOUNT, each time for something new.
-    function payIn(uint256 way, address given) internal returns (bool accepted, bytes memory answer) {
-        bytes memory data = wayIn(way, given);
+    function allow(PlainToken given) internal {
+        vm.prank(BUYER);
+        given.approve(address(payments), type(uint256).max);
+    }
+
+    /// @dev Calls of the buyer that pay AMOUNT each.
+    /// @param salt What has one is bought once
+    function waysIn(address given, bytes32 salt) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](11);
+        IPaymentChannels.ChannelSettings memory settings = settingsOf(given);
+        settings.salt = salt;
+        calls[0] = abi.encodeCall(payments.buy, (vendorId, streamedIn, salt, 1, BUYER));
+        calls[1] = abi.encodeCall(payments.buy, (vendorId, instantIn, salt, 1, BUYER));
+        calls[2] = abi.encodeCall(payments.deposit, (settings, AMOUNT));
+        bytes memory plain = new bytes(65);
+        bytes memory wallets = "of any other length";
+        IPaymentChannels.Deposit memory terms = IPaymentChannels.Deposit(AMOUNT, salt, DEADLINE);
+        bytes memory signature = signed(BUYER_KEY, TypedData.deposit(idOf(settings), terms));
+        calls[5] = abi.encodeCall(payments.depositWithPermit, (settings, terms, plain, signature));
+        calls[6] = abi.encodeCall(payments.depositWithAuthorization, (settings, terms, plain));
+        calls[7] = abi.encodeCall(payments.depositWithAuthorization, (settings, terms, wallets));
+        IOrders.Purchase memory purchase = purchaseOf(streamedIn, 1);
+        purchase.keyHash = salt;
+        calls[3] = abi.encodeCall(payments.buyWithPermit, (purchase, plain, signPurchase(purchase)));
+        calls[8] = abi.encodeCall(payments.buyWithAuthorization, (purchase, plain));
+        calls[9] = abi.encodeCall(payments.buyWithAuthorization, (purchase, wallets));
+        purchase.planId = instantIn;
+        calls[4] = abi.encodeCall(payments.buyWithPermit, (purchase, plain, signPurchase(purchase)));
+        calls[10] = abi.encodeCall(payments.buyWithAuthorization, (purchase, plain));
+    }
+
+    function pay(bytes memory data) internal returns (bool accepted, bytes memory answer) {
         vm.prank(BUYER);
         return address(payments).call(data);
     }
 
-    function wayIn(uint256 way, address given) private returns (bytes memory) {
-        bytes memory permit = new bytes(65);
-        bytes32 salt = keccak256(abi.encode(++_ways));
-        if (way == 0) return abi.encodeCall(payments.buy, (vendorId, streamedIn, salt, 1, BUYER));
-        if (way == 1) return abi.encodeCall(payments.buy, (vendorId, instantIn, salt, 1, BUYER));
-        bool instant = way == 3 || way == 8;
-        if (way == 2 || way == 3 || way == 6 || way == 8) {
-            IOrders.Purchase memory purchase = purchaseOf(instant ? instantIn : streamedIn, 1);
-            (purchase.keyHash, purchase.deadline) = (salt, type(uint256).max);
-            if (way >= 6) return abi.encodeCall(payments.buyWithAuthorization, (purchase, new bytes(way == 6 ? 65 : 0)));
-            return abi.encodeCall(payments.buyWithPermit, (purchase, permit, signPurchase(purchase)));
-        }
+    /// @dev Fills Payments with money and tells all ways out of it but those to vendors in a batch.
+    /// @param payout Where the vendor's money goes
+    /// @param payer Where all other goes
+    function fill(address given, address payout, address payer) internal returns (WayOut[] memory ways) {
+        ways = new WayOut[](5);
         IPaymentChannels.ChannelSettings memory settings = settingsOf(given);
-        settings.salt = salt;
-        if (way == 4) return abi.encodeCall(payments.deposit, (settings, AMOUNT));
-        IPaymentChannels.Deposit memory terms = IPaymentChannels.Deposit(AMOUNT, salt, type(uint256).max);
-        if (way >= 6) {
-            return abi.encodeCall(payments.depositWithAuthorization, (settings, terms, new bytes(way == 7 ? 65 : 0)));
+        (settings.payer, settings.withdrawDelay) = (payer, 15 minutes);
+        bytes32[2] memory orderIds = [keccak256("cancel"), keccak256("vendorRefund")];
+        uint256 value = given == NATIVE ? 2 * AMOUNT : 0;
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(BUYER);
+            (orderIds[i], ) = payments.buy{value: value}(vendorId, streamedIn, orderIds[i], 2, payer);
         }
-        bytes memory signature = signed(BUYER_KEY, TypedData.deposit(idOf(settings), terms));
-        return abi.encodeCall(payments.depositWithPermit, (settings, terms, permit, signature));
-    }
-
-    /// @dev Puts in what `payOut` sends: an order and a channel, of AMOUNT each, half of the order earned.
-    function fill(address given) internal {
-        vm.startPrank(BUYER);
-        payments.buy(vendorId, streamedIn, KEY, 2, BUYER);
-        payments.deposit(settingsOf(given), 2 * AMOUNT);
-        vm.stopPrank();
-        requestWithdrawal(settingsOf(given), REFUND_TO);
+        ways[0] = WayOut(payer, abi.encodeCall(payments.cancel, (orderIds[0], payer)), payer);
+        ways[1] = WayOut(OWNER, abi.encodeCall(payments.vendorRefund, (orderIds[1], 0)), payer);
+        deposit(settings, AMOUNT);
+        ways[2] = WayOut(OWNER, abi.encodeCall(payments.refund, (settings, payer, AMOUNT, "")), payer);
+        settings.salt = keccak256("finalizeWithdrawal");
+        deposit(settings, AMOUNT);
+        requestWithdrawal(settings, payer);
+        ways[3] = WayOut(STRANGER, abi.encodeCall(payments.finalizeWithdrawal, (settings)), payer);
+        settings.salt = keccak256("redeliver");
+        deposit(settings, AMOUNT);
+        setPayout(address(payments)); // which never pays itself
+        claim(settings, AMOUNT);
+        setPayout(payout);
+        ways[4] = WayOut(STRANGER, abi.encodeCall(payments.redeliver, (vendorId, given)), payout);
         skip(PERIOD);
     }
 
-    /// @dev Money to an account that its sender chose. Which amount is known beforehand: AMOUNT each time.
-    function payOut(uint256 way, address given) internal returns (bool accepted, bytes memory answer) {
-        IPaymentChannels.ChannelSettings memory settings = settingsOf(given);
-        bytes32 orderId = payments.orderIdOf(vendorId, streamedIn, KEY);
-        bytes memory data;
-        address caller = BUYER;
-        if (way == 0) data = abi.encodeCall(payments.cancel, (orderId, BUYER));
-        if (way == 1) (data, caller) = (abi.encodeCall(payments.vendorRefund, (orderId, 0)), OWNER);
-        if (way == 2) (data, caller) = (abi.encodeCall(payments.refund, (settings, BUYER, AMOUNT, "")), OWNER);
-        if (way == 3) {
-            refundPayer(settings, AMOUNT);
-            skip(DELAY);
-            data = abi.encodeCall(payments.finalizeWithdrawal, (settings));
-        }
-        if (way == 4) data = abi.encodeCall(payments.redeliver, (vendorId, given));
-        vm.prank(caller);
-        return address(payments).call(data);
+    function go(WayOut memory way) internal returns (bool accepted, bytes memory answer) {
+        vm.prank(way.caller);
+        return address(payments).call(way.data);
     }
 }
