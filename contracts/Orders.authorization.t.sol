@@ -75,6 +75,19 @@ contract OrdersAuthorizationTest is TokenFixture {
         }
     }
 
+    /// @dev Many tokens know the form with v, r and s only.
+    function test_BuyWithAuthorization_AsksForPlainKeysInTheFormThatAllTokensHave() public {
+        bytes4 plain = bytes4(
+            keccak256("receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)")
+        );
+        bytes4 ofAnyForm = bytes4(
+            keccak256("receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)")
+        );
+        vm.expectCall(address(token), abi.encodePacked(plain), 1);
+        vm.expectCall(address(token), abi.encodePacked(ofAnyForm), 0);
+        buy(purchaseOf(tokenStreamedPlan, 1));
+    }
+
     function test_RevertGiven_AContractWalletHasChangedItsMind() public {
         Wallet wallet = new Wallet(BUYER);
         token.mint(address(wallet), PRICE);
