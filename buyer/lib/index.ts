@@ -120,7 +120,7 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
 
   const resumeNow = async (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> => {
     const content = await keyring.read()
-    return resume(keyring, on.rpc, (address) => accountOf(on, content, address), signal)
+    return resume(keyring, on, (address) => accountOf(on, content, address), signal)
   }
   const resumeAlone = (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> =>
     files.exclusively(SPENDING, () => resumeNow(on, signal))

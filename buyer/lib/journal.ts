@@ -6,8 +6,10 @@ import { ContractRevert, TransactionError } from '../../chain/errors.ts'
 import type { Receipt, Rpc } from '../../chain/rpc.ts'
 import type { Account } from '../../chain/transactions.ts'
 import type { Address, Hash, Hex } from '../../chain/types.ts'
+import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import type { Keyring } from './keyring.ts'
 import { addPurchase, changeOrder, changePurchase, type KeyringOrder, type Purchase } from './keyring-content.ts'
+import type { Market } from './market.ts'
 
 /** Writes down that a purchase is about to be made, with the key it is for. */
 export const intend = async (
@@ -80,20 +82,22 @@ export interface ResumedPurchase {
 }
 
 /**
- * Ends what earlier processes left open: sends signed transactions again, and looks whether paid ones are still on
- * chain. Nothing new is signed.
+ * Ends what earlier processes left open on this chain: sends signed transactions again, and looks whether paid ones are
+ * still there. Nothing new is signed.
  * @returns the purchases of which something new is known
  * @throws ERR_TRANSACTION_PENDING when one is still on its way; ChainError
  */
 export const resume = async (
   keyring: Keyring,
-  rpc: Rpc,
+  { chainId, rpc }: Pick<Market, 'chainId' | 'rpc'>,
   accountOf: (address: Address) => Account,
   signal?: AbortSignal,
 ): Promise<ResumedPurchase[]> => {
   const { orders } = await keyring.read()
   const resumed: ResumedPurchase[] = []
-  for (const { orderId, purchases } of orders) {
+  for (const { orderId, vendor, purchases } of orders) {
+    // What another chain says of a purchase, that it can never be, is not true.
+    if (parseVendorUri(vendor).chainId !== chainId) continue
     for (const { id, state, account, transaction } of purchases) {
       if (!transaction || state === 'failed' || state === 'final') continue
       if (state === 'paid' && (await stands(keyring, rpc, orderId, id, transaction.hash, signal))) continue
@@ -119,7 +123,8 @@ const stands = async (
   signal?: AbortSignal,
 ): Promise<boolean> => {
   const receipt = await rpc.receipt(hash, signal)
-  if (!receipt) return false
+  // After a reorg it may be in another block, and changed nothing there.
+  if (!receipt?.succeeded) return false
   const finalized = await rpc.block('finalized', signal)
   if (finalized && receipt.blockNumber <= finalized.number) {
     await keyring.update((content) =>
