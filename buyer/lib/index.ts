@@ -66,7 +66,10 @@ export interface Buyer {
   search(query: SearchQuery, signal?: AbortSignal): Promise<SearchResult>
   /** @param vendor its URI, or its number in the registry of the settings */
   show(vendor: string, signal?: AbortSignal): Promise<VendorView>
-  /** What a purchase would cost, by the chain; sends and writes nothing. */
+  /**
+   * What a purchase would cost, by the chain; sends and writes nothing.
+   * @throws ERR_SPEND_CAP when that is more than the cap of the settings; ERR_BALANCE; BuyerError
+   */
   quote(wanted: Wanted, signal?: AbortSignal): Promise<Offer>
   /** The purchase that `buy` would give instead of paying, as far as the keyring knows. */
   unacknowledged(wanted: Wanted, signal?: AbortSignal): Promise<PurchaseName | undefined>
@@ -157,7 +160,9 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
 
     async quote(wanted, signal) {
       const on = await market(signal)
-      return (await prepare(effects, on, keyring, await payer(on), wanted, signal)).offer
+      const { offer } = await prepare(effects, on, keyring, await payer(on), wanted, signal)
+      refuseOver(settings.spendCapWei, offer)
+      return offer
     },
 
     async unacknowledged(wanted, signal) {
@@ -178,8 +183,7 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       const prepared = await prepare(effects, on, keyring, account, wanted, signal)
       const { offer } = prepared
       // Nobody to agree and no cap: nothing may be spent.
-      const cap = options.spendCapWei ?? settings.spendCapWei ?? (approve ? undefined : 0n)
-      if (cap !== undefined && offer.maxCostWei > cap) throw overCap(offer.maxCostWei, cap)
+      refuseOver(options.spendCapWei ?? settings.spendCapWei ?? (approve ? undefined : 0n), offer)
       await approve?.(offer)
       return files.exclusively(SPENDING, async () => {
         // Another process may have bought the same since.
@@ -226,8 +230,9 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
   }
 }
 
-const overCap = (costWei: bigint, capWei: bigint): BuyerError => {
-  const [cost, cap] = [costWei, capWei].map((amount) => formatAmount(amount, NATIVE_DECIMALS))
+const refuseOver = (capWei: bigint | undefined, { maxCostWei }: Offer): void => {
+  if (capWei === undefined || maxCostWei <= capWei) return
+  const [cost, cap] = [maxCostWei, capWei].map((amount) => formatAmount(amount, NATIVE_DECIMALS))
   const text = `this costs up to ${cost} with its fee, more than the spend cap of ${cap}: raise the cap to buy`
-  return new BuyerError('ERR_SPEND_CAP', text)
+  throw new BuyerError('ERR_SPEND_CAP', text)
 }
