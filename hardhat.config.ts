@@ -38,6 +38,7 @@ export default defineConfig({
   typechain: { tsNocheck: true },
   test: {
     solidity: {
+      fsPermissions: { readFile: ['protocol/vectors/payments-typed-data.json'] },
       fuzz: { runs: 256 },
       invariant: { runs: 24, depth: 64, failOnRevert: true },
     },
