@@ -106,8 +106,8 @@ describe('fold', () => {
 
   it('ends a running order that the vendor refunds, and leaves one that is over as it is', () => {
     const standings = empty()
-    const orderOf = (...operations: readonly Operation[]) => {
-      const [, block] = seal([{ fork: 1, operations: [doing('register'), doing('add-plan', 0, 1), ...operations] }])
+    const orderOf = (...more: readonly Operation[]) => {
+      const [, block] = seal([{ fork: 1, operations: [doing('register'), doing('add-plan', 0, 1), ...more] }])
       foldBatch(standings, 0n, block?.events ?? [])
       const [order] = standings.orders.values()
       return order

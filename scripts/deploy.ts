@@ -42,19 +42,19 @@ const main = async (): Promise<number> => {
   try {
     const { values } = parse()
     if (values.help) {
-      terminal.out(usage)
+      await terminal.out(usage)
       return EXIT_CODES.ok
     }
     const { network, verify, yes, 'dry-run': dryRun } = values
     if (network === undefined)
       throw new CommandError('ERR_USAGE', 'name a network, such as --network localhost: see --help')
     const { ok = true, json, text } = await runDeploy({ network, dryRun, verify, yes }, terminal)
-    terminal.out(wantsJson ? `${jsonLine({ ok, ...json })}\n` : `${terminalSafe(text)}\n`)
+    await terminal.out(wantsJson ? `${jsonLine({ ok, ...json })}\n` : `${terminalSafe(text)}\n`)
     return ok ? EXIT_CODES.ok : EXIT_CODES.refused
   } catch (error) {
     const { code, message, exitCode } = failureOf(error)
     if (exitCode === EXIT_CODES.bug) terminal.err(`${terminalSafe((error as Error).stack ?? '')}\n`)
-    if (wantsJson) terminal.out(`${jsonLine({ ok: false, error: { code, message } })}\n`)
+    if (wantsJson) await terminal.out(`${jsonLine({ ok: false, error: { code, message } })}\n`)
     else terminal.err(`npm run deploy: ${terminalSafe(message)} (${code})\n`)
     return exitCode
   }

@@ -490,7 +490,7 @@ describe('--verify', () => {
 
 /** Nobody is there. */
 const silent: Terminal = {
-  out: () => {},
+  out: async () => {},
   err: () => {},
   interactive: false,
   askSecret: () => assert.fail('asked'),
