@@ -1,9 +1,9 @@
 /**
  * RSA and AES-GCM by the platform's native library, for servers whose time goes into little else: a call costs about
- * what the arithmetic costs. RSA is done in batches, at the end of the event loop's turn. Keys are JWKs, already checked. OAEP draws its padding from the library's own generator.
+ * what the arithmetic costs. RSA is done in batches. Keys are JWKs, already checked. OAEP draws its padding from the
+ * library's own generator.
  */
 import {
-  constants,
   createCipheriv,
   createDecipheriv,
   createPrivateKey,
@@ -16,12 +16,16 @@ import {
   sign,
   verify,
 } from 'node:crypto'
+import { nextTick } from 'node:process'
 
 /** A JWK with `kty` RSA. */
 type Jwk = object
 
-const OAEP_SHA256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
+/** With all that follows from them they take about 40 ms, for which the rest of the process waits. */
+const UNWRAPS_PER_TURN_MAX = 64
+const GCM = 'aes-256-gcm'
 const GCM_TAG_BYTES = 16
+const GCM_OPTIONS = { authTagLength: GCM_TAG_BYTES } as const
 
 export interface Sealed {
   readonly ciphertext: Uint8Array
@@ -44,44 +48,51 @@ export interface NativeRsa {
 }
 
 export const createNativeRsa = (): NativeRsa => {
-  // Parsing a key costs as much as using its public half.
   const parsed = new WeakMap<Jwk, KeyObject>()
-  const keyOf = (jwk: Jwk, parse: typeof createPublicKey | typeof createPrivateKey): KeyObject => {
-    const key = parsed.get(jwk) ?? withoutTraces(() => parse({ key: jwk as JsonWebKey, format: 'jwk' }))
+  /** Parsing a key costs as much as using its public half. */
+  const keyOf = (jwk: Jwk, parse: (jwk: Jwk) => KeyObject): KeyObject => {
+    const known = parsed.get(jwk)
+    if (known) return known
+    const key = withoutTraces(() => parse(jwk))
     parsed.set(jwk, key)
     return key
   }
-  // A key that carries its padding itself is not mistaken for options; `sign` needs it without.
-  const carrying = new WeakMap<Jwk, KeyObject>()
-  const oaepKeyOf = (jwk: Jwk): KeyObject => {
-    const key = carrying.get(jwk) ?? createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' })
-    if (!carrying.has(jwk)) carrying.set(jwk, Object.assign(key, OAEP_SHA256))
-    return key
-  }
-  const together = createBatches()
+  // A request begins with unwrapping: that waits for others of the turn. What it asks for then is done before more
+  // requests are read, so that those which began together stay together.
+  const unwraps = createBatch(setImmediate, UNWRAPS_PER_TURN_MAX)
+  const [verifies, signs, wraps] = [createBatch(nextTick), createBatch(nextTick), createBatch(nextTick)]
   return {
-    sign: (data, privateKey) => together('sign', () => sign('sha256', data, keyOf(privateKey, createPrivateKey))),
-    verify: (data, signature, publicKey) =>
-      together('verify', () => verify('sha256', data, keyOf(publicKey, createPublicKey), signature)),
-    wrap(secret, publicKey) {
-      const key = keyOf(publicKey, createPublicKey)
-      return together('wrap', () => publicEncrypt({ key, ...OAEP_SHA256 }, secret))
-    },
-    unwrap: (wrapped, privateKey) => together('unwrap', () => privateDecrypt(oaepKeyOf(privateKey), wrapped)),
+    sign: (data, jwk) => signs(() => sign('sha256', data, keyOf(jwk, privateKey))),
+    verify: (data, signature, jwk) => verifies(() => verify('sha256', data, keyOf(jwk, publicKey), signature)),
+    wrap: (secret, jwk) => wraps(() => publicEncrypt(keyOf(jwk, publicKey), secret)),
+    unwrap: (wrapped, jwk) => unwraps(() => privateDecrypt(keyOf(jwk, privateKey), wrapped)),
     seal(plaintext, key, iv, aad) {
-      const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: GCM_TAG_BYTES }).setAAD(
-        aad,
-      )
-      const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
+      const cipher = createCipheriv(GCM, createSecretKey(key), iv, GCM_OPTIONS).setAAD(aad)
+      const ciphertext = cipher.update(plaintext)
+      // GCM holds no bytes back: all that is left is the tag.
+      cipher.final()
       return { ciphertext, tag: cipher.getAuthTag() }
     },
     open({ ciphertext, tag }, key, iv, aad) {
-      const decipher = createDecipheriv('aes-256-gcm', createSecretKey(key), iv, { authTagLength: GCM_TAG_BYTES })
-      decipher.setAAD(aad).setAuthTag(tag)
-      return Buffer.concat([decipher.update(ciphertext), decipher.final()])
+      const decipher = createDecipheriv(GCM, createSecretKey(key), iv, GCM_OPTIONS).setAAD(aad).setAuthTag(tag)
+      const plaintext = decipher.update(ciphertext)
+      decipher.final()
+      return plaintext
     },
   }
 }
+
+/**
+ * A key object carries the hash of its OAEP itself: options around a key would be taken for the key first. OAEP is the
+ * default where the hash is looked at, and signatures do not look at it.
+ */
+const OAEP = { oaepHash: 'sha256' } as const
+
+const publicKey = (jwk: Jwk): KeyObject =>
+  Object.assign(createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }), OAEP)
+
+const privateKey = (jwk: Jwk): KeyObject =>
+  Object.assign(createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' }), OAEP)
 
 /**
  * Node finds out that options are not a key by catching an error of its own, several times a call. Writing the stack
@@ -97,31 +108,27 @@ const withoutTraces = <T>(call: () => T): T => {
   }
 }
 
-type Kind = 'unwrap' | 'verify' | 'sign' | 'wrap'
-
 /**
- * Runs what is asked for within one turn of the event loop one after another, kind by kind: an RSA operation whose code
- * is not in the processor's caches takes half as long again.
+ * Runs what is asked for one after another: an RSA operation whose code is not in the processor's caches takes half as
+ * long again.
+ * @param schedule calls back when it is time to run
+ * @param atOnceMax operations that run before anything else does
  */
-const createBatches = () => {
-  const queues: Record<Kind, (() => void)[]> = { unwrap: [], verify: [], sign: [], wrap: [] }
-  let isScheduled = false
-  const flush = (): void => {
-    isScheduled = false
-    const batches = Object.values(queues).map((queue) => queue.splice(0))
-    for (const batch of batches) for (const operation of batch) operation()
+const createBatch = (schedule: (run: () => void) => void, atOnceMax = Number.POSITIVE_INFINITY) => {
+  const queue: (() => void)[] = []
+  const run = (): void => {
+    for (const operation of queue.splice(0, atOnceMax)) operation()
+    if (queue.length > 0) schedule(run)
   }
-  return <T>(kind: Kind, operation: () => T): Promise<T> =>
+  return <T>(operation: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
-      queues[kind].push(() => {
+      const length = queue.push(() => {
         try {
-          resolve(withoutTraces(operation))
+          resolve(operation())
         } catch (error) {
           reject(error as Error)
         }
       })
-      if (isScheduled) return
-      isScheduled = true
-      setImmediate(flush)
+      if (length === 1) schedule(run)
     })
 }

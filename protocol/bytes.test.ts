@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { base58, base64url, CANONICAL_BASE64URL, equalBytes, fromHex, fromUtf8, toHex, utf8 } from './bytes.ts'
+import {
+  base58,
+  base64url,
+  CANONICAL_BASE64URL,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  toHex,
+  utf8,
+  utf8Padded,
+} from './bytes.ts'
 
 const bytes = fc.uint8Array({ maxLength: 200 })
 
@@ -69,6 +79,18 @@ describe('UTF-8', () => {
     for (const wrong of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80]]) {
       assert.throws(() => fromUtf8(Uint8Array.from(wrong)), TypeError)
     }
+  })
+
+  it('is padded with as many spaces as the next multiple needs', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.integer({ min: 1, max: 64 }), (text, multiple) => {
+        const padded = utf8Padded(text, multiple)
+        const spaces = padded.length - utf8(text).length
+        assert.deepEqual(padded, utf8(text + ' '.repeat(spaces)))
+        assert.equal(padded.length % multiple, 0)
+        assert.ok(spaces < multiple)
+      }),
+    )
   })
 })
 

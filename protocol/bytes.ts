@@ -16,11 +16,25 @@ export const fromHex = (text: string): Uint8Array => {
   return scureHex.decode(text.slice(2).toLowerCase())
 }
 
-export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text)
+
+/**
+ * UTF-8 with white space after it, up to the next multiple of so many bytes. For what JSON is written to, where white
+ * space at the end means nothing.
+ */
+export const utf8Padded = (text: string, multiple: number): Uint8Array => {
+  const roundUp = (length: number) => Math.ceil(length / multiple) * multiple
+  // A unit of UTF-16 takes three bytes at most.
+  const room = new Uint8Array(roundUp(3 * text.length))
+  const { written } = encoder.encodeInto(text, room)
+  return room.subarray(0, roundUp(written)).fill(0x20, written)
+}
 
 /** @throws TypeError when the bytes are not UTF-8 */
-export const fromUtf8 = (bytes: Uint8Array): string =>
-  new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 /** Compares in a time that depends on the lengths only. */
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => {

@@ -5,7 +5,7 @@
  * @see SEED 000 cert.info; DESIGN 7
  */
 import { z } from 'zod'
-import { base64url, equalBytes, toHex, utf8 } from './bytes.ts'
+import { base64url, equalBytes, toHex, utf8Padded } from './bytes.ts'
 import { serverListSchema, type Server } from './credentials.ts'
 import { ProtocolError } from './errors.ts'
 import { canonicalJson, parseJson } from './json.ts'
@@ -27,7 +27,7 @@ const codeSchema = z.object({
   request: z.literal(REQUEST),
 })
 
-const nonceSchema = z.base64url().length(Math.ceil((NONCE_BYTES * 4) / 3))
+const nonceSchema = z.string().regex(new RegExp(`^[\\w-]{${Math.ceil((NONCE_BYTES * 4) / 3)}}$`))
 
 const claimsSchema = z.object({
   ts: z.int().min(0),
@@ -171,14 +171,8 @@ export const sealAnswer = async (
   }
   const content_signature = await jose.sign(canonicalJson(content), privateKey)
   const answered = { ...content, signature_str_ts: timeSignature, content_signature }
-  return jose.encrypt(pad(utf8(JSON.stringify(answered))), code.key)
-}
-
-/** White space after JSON is not part of it, so padding needs no member of its own. */
-const pad = (plaintext: Uint8Array): Uint8Array => {
-  const padded = new Uint8Array(Math.ceil(plaintext.length / ANSWER_PADDING_BYTES) * ANSWER_PADDING_BYTES).fill(0x20)
-  padded.set(plaintext)
-  return padded
+  // White space after JSON is not part of it, so padding needs no member of its own.
+  return jose.encrypt(utf8Padded(JSON.stringify(answered), ANSWER_PADDING_BYTES), code.key)
 }
 
 export interface AnswerPolicy {

@@ -116,6 +116,8 @@ export const joseSuite = (createJose: () => Jose): void => {
       const jws = forge({ alg: 'RS256' }, rsa('sha256'))
       assert.deepEqual(jws, await jose.sign(base64url.decode(payload), ours.privateKey))
       assert.equal(fromUtf8(await jose.verify(jws, ours.publicKey)), '1546675268')
+      const longer = forge({ kid: 'ours', alg: 'RS256' }, rsa('sha256'))
+      assert.equal(fromUtf8(await jose.verify(longer, ours.publicKey)), '1546675268')
     })
 
     const good = rsa('sha256')
@@ -237,6 +239,7 @@ export const joseSuite = (createJose: () => Jose): void => {
 
     it('a message made by hand opens when all is right: the refusals below have no other reason', async () => {
       assert.deepEqual(await jose.decrypt(forge({}), ours.privateKey), plaintext)
+      assert.deepEqual(await jose.decrypt(forge({ header: { kid: 'ours' } }), ours.privateKey), plaintext)
     })
 
     const good = forge({})

@@ -43,6 +43,17 @@ describe('cert.info', () => {
     await assert.rejects(openAnswer(vendor.jose, body, bob.privateKey, policy), { code: 'ERR_JWE_INVALID' })
   })
 
+  it('says how many bytes the answer has', async () => {
+    const vendor = await openTestVendor()
+    await vendor.pay(alice, { planId: 1, endsAt: NOW + 60 })
+    const request = new Request('http://vendor.example/cert.info', {
+      method: 'POST',
+      body: await codeOf(vendor, alice),
+    })
+    const response = await vendor.fetch(request)
+    assert.equal(response.headers.get('content-length'), String((await response.bytes()).length))
+  })
+
   it('takes the code as a query too', async () => {
     const vendor = await openTestVendor()
     await vendor.pay(alice, { planId: 1, endsAt: NOW + 60 })
@@ -274,5 +285,6 @@ it('says what it serves to whoever asks for something else', async () => {
   assert.equal(await statusOf('/'), 404)
   assert.equal(await statusOf('/cert.info'), 400)
   assert.equal(await statusOf('/price.json', 'DELETE'), 405)
+  assert.equal(await statusOf('/cert.info', 'PUT'), 405)
   assert.equal(await statusOf('/health'), 200)
 })
