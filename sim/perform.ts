@@ -1,17 +1,16 @@
 /** Carries out commands in a market. What takes time goes on while later commands begin. */
 import { paymentsCall, registryCall } from '../chain/contracts.ts'
-import { createAccount } from '../chain/transactions.ts'
 import { ZERO_ADDRESS, type Address, type Hex } from '../chain/types.ts'
-import { fromHex } from '../protocol/bytes.ts'
 import type { Socks5Server } from '../protocol/credentials.ts'
 import type { Action, Who } from './commands.ts'
 import { checkDirectoryNow } from './properties/directory.ts'
 import { checkLogin } from './properties/paid-access.ts'
+import { strangerOf } from './world/accounts.ts'
 import type { BuyerActor } from './world/buyer.ts'
 import type { HistoryBlock } from './world/history.ts'
 import type { Market } from './world/market.ts'
-import { isRunningAt } from './world/model.ts'
-
+import { isRunningAt, planKey } from './world/model.ts'
+import { createPerson } from './world/person.ts'
 import { visitPage } from './world/page.ts'
 import { trueClock, type VendorActor } from './world/vendor.ts'
 
@@ -38,7 +37,7 @@ export interface Performer {
 
 export const createPerformer = (market: Market): Performer => {
   const { world, vendors, buyers, indexer, adversary } = market
-  const { chain, chainId, contracts, loop, history } = world
+  const { chain, contracts, loop, history } = world
   const { registry, payments } = contracts
   const random = world.random.fork('perform')
   const jumpedMs = new Map<string, number>()
@@ -100,22 +99,24 @@ export const createPerformer = (market: Market): Performer => {
   }
 
   const stranger = async (text: string): Promise<void> => {
-    const account = world.accounts[30 + (strangers++ % 20)]
-    if (!account) return
-    const person = createAccount({ chain: chain.node, clock: trueClock(loop) }, chainId, fromHex(account.privateKey))
+    const account = strangerOf(world.accounts, strangers++)
+    const person = createPerson(world, 'stranger', account, { chain: chain.node, clock: trueClock(loop) })
     const key = `0x${'5a'.repeat(32)}` as const
-    const payout = account.address.toLowerCase() as Address
     const keys = { signingKey: key, encryptionKey: key }
-    const input = { operator: ZERO_ADDRESS, payout, ...keys, endpoints: ['203.0.113.9'], profile: text }
-    try {
-      await person.send(await person.quote(registryCall(registry, 'register', input)))
-    } catch (error) {
-      if ((error as { code?: string }).code === undefined) throw error
-    }
+    const input = { operator: ZERO_ADDRESS, payout: person.address, ...keys, endpoints: ['203.0.113.9'], profile: text }
+    await person.send('registration', registryCall(registry, 'register', input))
   }
 
-  const planOf = (vendor: VendorActor, plan: number): number =>
-    1 + (plan % Math.max(1, history.head().market.vendors.get(vendor.vendorId)?.planCount ?? 1))
+  /** One of a vendor's plans; with `money` one that is priced in that. */
+  const planOf = (vendor: VendorActor, plan: number, money?: Address): number => {
+    const { plans, vendors: listed } = history.head().market
+    const ids = Array.from({ length: listed.get(vendor.vendorId)?.planCount ?? 1 }, (_, index) => index + 1)
+    const chosen = ids.filter((planId) => {
+      const token = plans.get(planKey(vendor.vendorId, planId))?.terms.token
+      return money === undefined || token === money
+    })
+    return at(chosen, plan) ?? 1
+  }
 
   const act = async (action: Action): Promise<void> => {
     switch (action.do) {
@@ -132,7 +133,7 @@ export const createPerformer = (market: Market): Performer => {
         if (listed.get(vendor.vendorId)?.active === false) world.reach('vendor inactive while asked to sell')
         return buyerOf(action.buyer).want({
           vendor: vendor.uri,
-          planId: planOf(vendor, action.plan),
+          planId: planOf(vendor, action.plan, ZERO_ADDRESS),
           periods: action.periods,
         })
       }

@@ -4,12 +4,15 @@ import type { Command } from './commands.ts'
 import { SimulationError } from './errors.ts'
 import { createSimNativeJose } from './jose.ts'
 import { createPerformer } from './perform.ts'
+import { checkAuthority } from './properties/authority.ts'
 import { cancelOneEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
 import { checkDirectoryAtEnd } from './properties/directory.ts'
 import { checkHeld, checkMoney } from './properties/money.ts'
 import { createAnswerCheck } from './properties/paid-access.ts'
 import { checkPurchases } from './properties/purchases.ts'
+import { retell } from './properties/retell.ts'
 import { checkVendorStores } from './properties/vendor-store.ts'
+import { checkViews } from './properties/views.ts'
 import type { Trace } from './trace.ts'
 import { hireCaretaker } from './world/caretaker.ts'
 import type { Ground } from './world/deployment.ts'
@@ -150,7 +153,11 @@ const recover = async (market: Market): Promise<void> => {
   // A block that was being made when blocks stopped is made.
   await step(1)
   if (!world.breached()) await until(checkDirectoryAtEnd(market, CATCH_UP_MS))
-  if (!world.breached()) await until(checkMoney(world))
+  if (!world.breached()) await until(checkViews(world))
+  if (world.breached()) return
+  const retold = await until(retell(world))
+  checkAuthority(world, retold)
+  await until(checkMoney(world, retold))
 }
 
 /** What a vendor does when it finds that its listing is not what it should be. */

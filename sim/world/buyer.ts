@@ -7,6 +7,7 @@ import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimJose, createSimNativeJose } from '../jose.ts'
+import { accountOf } from './accounts.ts'
 import type { World } from './world.ts'
 
 const PASSPHRASE = 'a buyer of a simulation'
@@ -63,8 +64,7 @@ const codeOf = (error: unknown): { code: string; retryable: boolean } => {
 export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const { loop, trace, random, chain, contracts } = world
   const name = `buyer-${index + 1}`
-  const account = world.accounts[10 + index]
-  if (!account) throw new Error('too few accounts')
+  const account = accountOf(world.accounts, 'buyer', index)
   const own = random.fork(name)
   const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
   const host = createSimHost({ loop, network: world.network, random, trace }, name, errors)

@@ -3,6 +3,7 @@
  */
 import type { BuyerEffects } from '../../buyer/lib/index.ts'
 import type { Contracts } from '../../chain/events.ts'
+import type { Address } from '../../chain/types.ts'
 import type { IndexerEffects } from '../../indexer/index.ts'
 import type { VendorEffects } from '../../vendor/index.ts'
 import { openSimChain, type Reorg, type SimChain } from '../chain.ts'
@@ -17,6 +18,7 @@ import type { Ground } from './deployment.ts'
 import { createHistory, type History, type HistoryBlock } from './history.ts'
 import type { Reachable, Reached } from './reached.ts'
 import { createStorm, type Storm } from './storm.ts'
+import type { Token } from './token.ts'
 
 /** A property that does not hold, and what shows it. */
 export interface Breach {
@@ -29,8 +31,9 @@ export interface Sabotage {
   readonly vendor?: (effects: VendorEffects, random: SimRandom) => VendorEffects
   readonly buyer?: (effects: BuyerEffects, random: SimRandom) => BuyerEffects
   readonly indexer?: (effects: IndexerEffects, random: SimRandom) => IndexerEffects
-  /** Wei that the bookkeeper of the money property adds to what was paid out, for each wei. */
+  /** The bookkeeper of the money property counts what is paid out to vendors twice, in the native coin or the token. */
   readonly countsPayoutsTwice?: boolean
+  readonly countsTokenPayoutsTwice?: boolean
 }
 
 /** What is drawn for a whole run. */
@@ -57,6 +60,9 @@ export interface World {
   readonly chain: SimChain
   readonly chainId: bigint
   readonly contracts: Contracts
+  readonly token: Token
+  /** An account that refuses the native coin. */
+  readonly refuser: Address
   readonly accounts: readonly SimAccount[]
   readonly history: History
   readonly keys: KeyPool
@@ -100,7 +106,7 @@ const drawKnobs = (random: SimRandom): Knobs => {
 }
 
 export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage): Promise<World> => {
-  const { edr, registry, payments } = ground
+  const { edr, registry, payments, token, refuser } = ground
   const contracts = { registry, payments }
   const loop = createLoop()
   const trace = createTrace(loop)
@@ -153,6 +159,8 @@ export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage
     chain,
     chainId: edr.chainId,
     contracts,
+    token,
+    refuser,
     accounts: edr.accounts,
     history,
     keys: createKeyPool(),
