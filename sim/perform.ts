@@ -2,14 +2,18 @@
 import { paymentsCall, registryCall } from '../chain/contracts.ts'
 import { ZERO_ADDRESS, type Address, type Hex } from '../chain/types.ts'
 import type { Socks5Server } from '../protocol/credentials.ts'
+import { at } from './arbitraries.ts'
 import type { Action, Who } from './commands.ts'
+import type { SimHost } from './host.ts'
+import { createMoneyPerformer } from './perform-money.ts'
 import { checkDirectoryNow } from './properties/directory.ts'
-import { checkLogin } from './properties/paid-access.ts'
+import { checkLogin, noteRevoked } from './properties/paid-access.ts'
 import { strangerOf } from './world/accounts.ts'
 import type { BuyerActor } from './world/buyer.ts'
 import type { HistoryBlock } from './world/history.ts'
 import type { Market } from './world/market.ts'
 import { isRunningAt, planKey } from './world/model.ts'
+import type { Payer } from './world/payer.ts'
 import { createPerson } from './world/person.ts'
 import { visitPage } from './world/page.ts'
 import { trueClock, type VendorActor } from './world/vendor.ts'
@@ -17,15 +21,18 @@ import { trueClock, type VendorActor } from './world/vendor.ts'
 /** A wait is given so many blocks at most. */
 const BLOCKS_PER_WAIT = 60
 
-const at = <T>(list: readonly T[], index: number): T | undefined => list[index % Math.max(1, list.length)]
-
 /** How an action reads in a story. */
 const sentence = (who: string, action: Action): string => {
   const { do: name, ...fields } = action
   const details = Object.entries(fields)
-    .filter(([field]) => field !== (who.startsWith('buyer') ? 'buyer' : 'vendor'))
+    .filter(([field]) => !who.startsWith(field))
     .map(([field, value]) => `${field} ${JSON.stringify(value)}`)
   return [who, name, ...(details.length > 0 ? [`(${details.join(', ')})`] : [])].join(' ')
+}
+
+interface Machine {
+  readonly name: string
+  readonly host: SimHost
 }
 
 export interface Performer {
@@ -36,7 +43,7 @@ export interface Performer {
 }
 
 export const createPerformer = (market: Market): Performer => {
-  const { world, vendors, buyers, indexer, adversary } = market
+  const { world, vendors, buyers, tills, indexer, adversary } = market
   const { chain, contracts, loop, history } = world
   const { registry, payments } = contracts
   const random = world.random.fork('perform')
@@ -47,9 +54,11 @@ export const createPerformer = (market: Market): Performer => {
 
   const vendorOf = (index: number) => at(vendors, index) as VendorActor
   const buyerOf = (index: number) => at(buyers, index) as BuyerActor
-  const actorOf = (who: Who, index: number) =>
-    who === 'vendor' ? vendorOf(index) : who === 'buyer' ? buyerOf(index) : indexer
-  const names = [...vendors, ...buyers, indexer].map(({ name }) => name)
+  const actorsOf = { vendor: vendors, buyer: buyers, directory: [indexer], till: tills } as const
+  const actorOf = (who: Who, index: number) => at<Machine>(actorsOf[who], index) as Machine
+  const machines: readonly Machine[] = [...vendors, ...buyers, indexer, ...tills]
+  const names = machines.map(({ name }) => name)
+  const actWithMoney = createMoneyPerformer(market)
 
   /** Does what takes time in the background; an error that nobody expects ends the run. */
   const begin = (work: Promise<unknown>) => void work
@@ -66,7 +75,7 @@ export const createPerformer = (market: Market): Performer => {
     if (visit === 'page') world.reach('page fetched through a bought proxy')
     if (visit === 'refused') {
       world.reach('proxy refused a login')
-      if (history.head().market.orders.get(orderId)?.cancelled) world.reach('access revoked by a cancellation')
+      noteRevoked(world, orderId)
     }
     if (visit === 'page' || visit === 'login') checkLogin(world, vendor, orderId, sinceMs)
   }
@@ -85,15 +94,19 @@ export const createPerformer = (market: Market): Performer => {
   const tellReorg = (undone: readonly HistoryBlock[]) => {
     const now = history.head().market.orders
     world.tell(`the chain replaced its last ${undone.length} blocks`)
+    const before = undone.flatMap(({ block }) => block.transactions)
+    const mined = history.canonical().flatMap(({ block }) => block.transactions)
+    const after = mined.filter((hash) => before.includes(hash))
     const lost = undone.flatMap(({ events }) => events)
     for (const event of lost) {
       if (event.type === 'OrderPaid' && !now.has(event.orderId)) world.reach('reorg undid a payment')
       if (event.type === 'OrderCancelled' && !now.get(event.orderId)?.cancelled)
         world.reach('reorg undid a cancellation')
+      if (mined.includes(event.evidence.transactionHash)) continue
+      if (event.type === 'ChannelDeposited') world.reach('reorg undid a deposit')
+      if (event.type === 'ChannelClaimed') world.reach('reorg undid a claim')
+      if (event.type === 'OrderRefunded') world.reach('reorg undid a refund')
     }
-    const before = undone.flatMap(({ block }) => block.transactions)
-    const mined = history.canonical().flatMap(({ block }) => block.transactions)
-    const after = mined.filter((hash) => before.includes(hash))
     if (before.filter((hash) => after.includes(hash)).join() !== after.join())
       world.reach('reorg changed the order of transactions')
   }
@@ -201,7 +214,8 @@ export const createPerformer = (market: Market): Performer => {
       case 'add-plan': {
         const vendor = vendorOf(action.vendor)
         const terms = { price: BigInt(action.price), periodSeconds: action.periodSeconds, maxPeriods: 1000 }
-        const plan = { ...terms, token: ZERO_ADDRESS, settlement: 'Streamed' as const, title: 'one more' }
+        const money = action.native ? ZERO_ADDRESS : world.token.address
+        const plan = { ...terms, token: money, settlement: 'Streamed' as const, title: 'one more' }
         return begin(vendor.send('a new plan', registryCall(registry, 'addPlan', vendor.vendorId, plan)))
       }
       case 'rotate-keys':
@@ -271,6 +285,8 @@ export const createPerformer = (market: Market): Performer => {
       }
       case 'garbage':
         return begin(adversary.garbage(vendorOf(action.vendor).name))
+      default:
+        return begin(actWithMoney(action))
     }
   }
 
@@ -294,16 +310,20 @@ export const createPerformer = (market: Market): Performer => {
     if (visit === 'refused') world.reach('proxy refused a login')
   }
 
+  const whoActs = (action: Action): string => {
+    if ('buyer' in action) return buyerOf(action.buyer).name
+    if ('payer' in action) return (at(market.payers, action.payer) as Payer).name
+    return 'vendor' in action ? vendorOf(action.vendor).name : 'world'
+  }
+
   return {
     perform: (action) => {
-      const who =
-        'buyer' in action ? buyerOf(action.buyer).name : 'vendor' in action ? vendorOf(action.vendor).name : 'world'
-      world.tell(`> ${sentence(who, action)}`)
+      world.tell(`> ${sentence(whoActs(action), action)}`)
       return act(action) ?? Promise.resolve()
     },
     steady: () => {
       isSteady = true
-      for (const actor of [...vendors, ...buyers, indexer]) {
+      for (const actor of machines) {
         actor.host.crashAfterWrites(Infinity)
         const ms = jumpedMs.get(actor.name)
         if (ms === undefined) continue

@@ -1,11 +1,15 @@
 /** One run of the market world: faults rage while commands are carried out, then all faults stop and all must be well. */
 import { registryCall } from '../chain/contracts.ts'
+import type { ChroveEvent } from '../chain/events.ts'
+import { ZERO_ADDRESS } from '../chain/types.ts'
+import { SKEW_MS_MAX } from './clock.ts'
 import type { Command } from './commands.ts'
 import { SimulationError } from './errors.ts'
 import { createSimNativeJose } from './jose.ts'
 import { createPerformer } from './perform.ts'
 import { checkAuthority } from './properties/authority.ts'
-import { cancelOneEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
+import { checkCashed, checkChannels, checkNamed } from './properties/channels.ts'
+import { endTwoEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
 import { checkDirectoryAtEnd } from './properties/directory.ts'
 import { checkHeld, checkMoney } from './properties/money.ts'
 import { createAnswerCheck } from './properties/paid-access.ts'
@@ -17,7 +21,8 @@ import type { Trace } from './trace.ts'
 import { hireCaretaker } from './world/caretaker.ts'
 import type { Ground } from './world/deployment.ts'
 import { openMarketWorld, type Market } from './world/market.ts'
-import type { Reached } from './world/reached.ts'
+import { planOf, type MarketModel } from './world/model.ts'
+import type { Reachable, Reached } from './world/reached.ts'
 import { thumbprints } from './world/vendor.ts'
 import type { Breach, Sabotage, World } from './world/world.ts'
 
@@ -44,6 +49,8 @@ const RECOVERY_MS = 4 * 3_600_000
 const STEP_MS = 20_000
 const STEPS_MAX = 200
 const CATCH_UP_MS = 300_000
+/** How far two clocks can be apart, with what they drift in a run. */
+const CLOCKS_APART_MS = 2 * SKEW_MS_MAX + 10_000
 /** While checks need the chain to stand still. */
 const NO_BLOCKS_MS = 10 * RECOVERY_MS
 
@@ -58,11 +65,11 @@ export const runMarket = async (
   try {
     const jose = createSimNativeJose({ bytes: (length) => new Uint8Array(length) }, { take: noKeys })
     market = await openMarketWorld(ground, seed, sabotage, createAnswerCheck(jose))
-    const { world } = market
+    const { world, vendors, buyers, tills, indexer } = market
     const performer = createPerformer(market)
-    const caretaker = hireCaretaker(world, [...market.vendors, ...market.buyers, market.indexer], ({ name }) => {
+    const caretaker = hireCaretaker(world, [...vendors, ...buyers, ...tills, indexer], ({ name }) => {
       world.tell(`${name} has crashed`)
-      const kind = name.startsWith('vendor') ? 'vendor' : name.startsWith('buyer') ? 'buyer' : 'indexer'
+      const kind = (['vendor', 'buyer', 'till'] as const).find((each) => name.startsWith(each)) ?? 'indexer'
       world.reach(`${kind} crashed`)
     })
     for (const { pauseSeconds, ...action } of commands) {
@@ -72,6 +79,7 @@ export const runMarket = async (
       if (done % COMMANDS_PER_LOOK === 0) {
         await world.loop.runUntil(checkHeld(world), STEP_MS)
         checkVendorStores(market)
+        checkChannels(market)
       }
       if (world.breached()) break
     }
@@ -105,14 +113,7 @@ const breachOf = (error: unknown): Breach => {
 const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands: number): Outcome => {
   if (!world) throw new Error(`the market did not open: ${fault?.message}`)
   for (const { events, market } of world.history.canonical()) {
-    for (const event of events) {
-      if (event.type === 'OrderWithdrawn' && event.amount > 0n) world.reach('withdraw paid')
-      if (event.type === 'OrderPaid' && event.controller === `0x${'0'.repeat(40)}`) world.reach('instant plan bought')
-      if (event.type !== 'OrderPaid') continue
-      const order = market.orders.get(event.orderId)
-      if (order && order.paid > event.amount && order.startedAt === event.startedAt && order.periods === event.periods)
-        world.reach('order bought again after its end')
-    }
+    for (const event of events) for (const name of reachedBy(event, market)) world.reach(name)
   }
   const { market, block } = world.history.head()
   for (const order of market.orders.values()) {
@@ -124,9 +125,34 @@ const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands
   return { breach, story, trace, reached, commands, virtualSeconds, events: loop.eventsRun() }
 }
 
+/** @param market after the event's block */
+const reachedBy = (event: ChroveEvent, market: MarketModel): readonly Reachable[] => {
+  switch (event.type) {
+    case 'OrderWithdrawn': {
+      const order = market.orders.get(event.orderId)
+      const isNative = order && planOf(market, order)?.terms.token === ZERO_ADDRESS
+      return event.amount > 0n ? [isNative ? 'withdraw paid' : 'withdraw paid in the token'] : []
+    }
+    case 'PayoutKept':
+      return [event.token === ZERO_ADDRESS ? 'payout kept' : 'payout kept in the token']
+    case 'OrderPaid': {
+      const isNative = planOf(market, event)?.terms.token === ZERO_ADDRESS
+      const isInstant = event.controller === ZERO_ADDRESS
+      const order = market.orders.get(event.orderId)
+      const isRun = order?.startedAt === event.startedAt && order.periods === event.periods
+      return [
+        ...(isInstant ? ([isNative ? 'instant plan bought' : 'instant plan bought in the token'] as const) : []),
+        ...(isRun && order.paid > event.amount ? (['order bought again after its end'] as const) : []),
+      ]
+    }
+    default:
+      return []
+  }
+}
+
 /** The second phase. */
 const recover = async (market: Market): Promise<void> => {
-  const { world, buyers } = market
+  const { world, buyers, tills } = market
   const { loop, chain, knobs } = world
   const step = (ms: number) => loop.run({ timeMs: loop.nowMs() + ms })
   const until = <T>(work: Promise<T>) => loop.runUntil(work, RECOVERY_MS)
@@ -142,10 +168,12 @@ const recover = async (market: Market): Promise<void> => {
   for (const buyer of buyers) await until(buyer.resume())
   // Vendors see what is deep enough at one turn, and act on it at the next.
   const settleMs = (knobs.confirmations + 2) * knobs.blockMs + 3 * knobs.pollMs
-  await step(settleMs)
+  // A vendor that has started takes no code that was signed before: whoever's clock is behind its clock has to wait.
+  await step(settleMs + CLOCKS_APART_MS)
   await until(checkDelivery(market))
   if (world.breached()) return
-  await until(cancelOneEach(market))
+  await until(endTwoEach(market))
+  for (const till of tills) await until(till.claim())
   await step(settleMs)
   checkVendorStores(market)
   for (const check of [checkRevoked, checkPurchases]) if (!world.breached()) await until(check(market))
@@ -157,6 +185,9 @@ const recover = async (market: Market): Promise<void> => {
   if (world.breached()) return
   const retold = await until(retell(world))
   checkAuthority(world, retold)
+  checkChannels(market)
+  checkNamed(market, retold)
+  checkCashed(market)
   await until(checkMoney(world, retold))
 }
 

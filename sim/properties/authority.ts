@@ -6,8 +6,9 @@ import type { ChroveEvent } from '../../chain/events.ts'
 import type { Address, Hex } from '../../chain/types.ts'
 import { channelIdOf, digestOf, paymentsDomain, signerOf, type Message } from '../../protocol/typed-data.ts'
 import { refundable, planOf, type MarketModel } from '../world/model.ts'
+import type { PaymentsCall } from '../world/payments-calls.ts'
 import type { World } from '../world/world.ts'
-import type { Happening, PaymentsCall, Retold } from './retell.ts'
+import type { Happening, Retold } from './retell.ts'
 
 const PROPERTY = 'only who may'
 

@@ -1,26 +1,11 @@
 /** The chain as it stands, told again from its start: who asked for what, and what came of it in which market. */
-import type { AbiEntry, AbiParameter, FieldsOf } from '../../chain/abi.ts'
-import { createDecoder } from '../../chain/abi-decode.ts'
-import { selectorOf } from '../../chain/abi-encode.ts'
 import type { ChroveEvent } from '../../chain/events.ts'
 import { createRpc } from '../../chain/rpc.ts'
 import { parseAddress, type Address, type Hash, type Hex } from '../../chain/types.ts'
-import { paymentsAbi } from '../../protocol/abi/payments.ts'
-import { fromHex } from '../../protocol/bytes.ts'
 import { afterEvent } from '../world/fold.ts'
 import type { MarketModel } from '../world/model.ts'
+import { readCall, type PaymentsCall } from '../world/payments-calls.ts'
 import type { World } from '../world/world.ts'
-
-type CallOf<Entry> = Entry extends {
-  readonly type: 'function'
-  readonly name: infer Name
-  readonly inputs: infer List extends readonly AbiParameter[]
-}
-  ? { readonly name: Name; readonly args: FieldsOf<List> }
-  : never
-
-/** What Payments was asked to do. */
-export type PaymentsCall = CallOf<(typeof paymentsAbi)[number]>
 
 export interface Transaction {
   readonly hash: Hash
@@ -43,19 +28,6 @@ export interface Happening {
 export interface Retold {
   readonly transactions: readonly Transaction[]
   readonly happenings: readonly Happening[]
-}
-
-const functions = new Map(
-  (paymentsAbi as readonly AbiEntry[])
-    .filter(({ type }) => type === 'function')
-    .map((entry) => [selectorOf(entry), { name: entry.name, inputs: createDecoder(entry.inputs ?? []) }]),
-)
-
-/** @returns undefined for what is no call of Payments as a compiler writes it */
-const readCall = (data: Hex): PaymentsCall | undefined => {
-  const entry = functions.get(data.slice(0, 10) as Hex)
-  const args = entry?.inputs.fields(fromHex(`0x${data.slice(10)}`))
-  return entry && args && ({ name: entry.name, args } as unknown as PaymentsCall)
 }
 
 interface RawTransaction {

@@ -5,6 +5,7 @@ import type { Address, Hex } from '../../chain/types.ts'
 import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
+import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimJose, createSimNativeJose } from '../jose.ts'
 import { accountOf } from './accounts.ts'
@@ -66,7 +67,7 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const name = `buyer-${index + 1}`
   const account = accountOf(world.accounts, 'buyer', index)
   const own = random.fork(name)
-  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const errors = drawClockErrors(own)
   const host = createSimHost({ loop, network: world.network, random, trace }, name, errors)
   const intents: Intent[] = []
   const held = new Map<Hex, Held>()

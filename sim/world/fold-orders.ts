@@ -56,7 +56,7 @@ const paid = (market: MarketModel, event: OrderPaid, seconds: number): MarketMod
   const startedAt = goesOn ? before.startedAt : seconds
   const endsAt = (goesOn ? before.endsAt : seconds) + event.periods * periodSeconds
   const order: OrderModel = {
-    ...{ orderId, vendorId, planId, keyHash, controller, startedAt, endsAt, cancelled: false },
+    ...{ orderId, vendorId, planId, keyHash, controller, startedAt, endsAt, cancelled: false, isGivenBack: false },
     periods: event.periods + (goesOn ? before.periods : 0),
     paid: (before?.paid ?? 0n) + amount,
     refunded: before?.refunded ?? 0n,
@@ -93,7 +93,7 @@ const cancelled = (market: MarketModel, event: OrderCancelled, { order, plan, se
 const refunded = (market: MarketModel, event: OrderRefunded, { order, plan, seconds }: Before): MarketModel => {
   const unearned = refundable(order, plan, seconds)
   const extra = event.refunded - unearned
-  const ended = isRunningAt(order, seconds) ? { ...order, cancelled: true, endsAt: seconds } : order
+  const ended = isRunningAt(order, seconds) ? { ...order, cancelled: true, isGivenBack: true, endsAt: seconds } : order
   const most = owed(ended, plan, seconds) - ended.arrears
   const given = {
     ...ended,

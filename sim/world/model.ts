@@ -35,6 +35,8 @@ export interface OrderModel {
   readonly startedAt: number
   readonly endsAt: number
   readonly cancelled: boolean
+  /** Whether it was the vendor that cancelled it. */
+  readonly isGivenBack: boolean
   readonly periods: number
   readonly paid: bigint
   readonly refunded: bigint

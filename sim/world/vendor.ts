@@ -1,7 +1,7 @@
 /** A vendor: its service on a machine that may crash, and the person who runs it and changes its listing. */
-import { registryCall } from '../../chain/contracts.ts'
+import { paymentsCall, registryCall } from '../../chain/contracts.ts'
 import type { Call } from '../../chain/rpc.ts'
-import { ZERO_ADDRESS } from '../../chain/types.ts'
+import { ZERO_ADDRESS, type Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import { thumbprintOf, type RsaPrivateKey } from '../../protocol/keys.ts'
@@ -9,6 +9,7 @@ import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
 import type { VendorKeys } from '../../vendor/keys.ts'
 import { vendorSettingsSchema } from '../../vendor/settings.ts'
+import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimNativeJose } from '../jose.ts'
 import { accountOf } from './accounts.ts'
@@ -58,6 +59,8 @@ export interface VendorActor {
   crash(): void
   /** Sends a transaction of whoever holds an office by the registry; resolves when it is mined or given up. */
   send(what: string, call: Call, office?: Office): Promise<Sent>
+  /** Gives back what an order has not earned, and so much of what it has. */
+  giveBack(orderId: Hex, extra: bigint): Promise<void>
   /** New keys, on chain and in the service. */
   rotateKeys(): Promise<void>
   /** Where the vendor's database stood, oldest first. */
@@ -96,7 +99,7 @@ export const createVendorActor = (
     },
   }
   const own = random.fork(name)
-  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const errors = drawClockErrors(own)
   const host = createSimHost({ loop, network: world.network, random, trace: watched }, name, errors)
   const settings = vendorSettingsSchema.parse({
     chainId: `${chainId}`,
@@ -207,6 +210,13 @@ export const createVendorActor = (
     crash: () => host.crash(),
 
     send: async (what, call, office = 'operator') => (host.isRunning() ? offices.send(what, call, office) : {}),
+
+    giveBack: async (orderId, extra) => {
+      const call = paymentsCall(contracts.payments, 'vendorRefund', orderId, extra)
+      const { receipt, refusal } = await actor.send('refund', call)
+      if (receipt) world.reach(extra > 0n ? 'order refunded with extra' : 'order refunded by its vendor')
+      if (refusal === 'Payments_RefundTooLarge') world.reach('refund of more than was earned refused')
+    },
 
     rotateKeys: async () => {
       const next = freshKeys()

@@ -4,6 +4,7 @@
 import type { BuyerEffects } from '../../buyer/lib/index.ts'
 import type { Contracts } from '../../chain/events.ts'
 import type { Address } from '../../chain/types.ts'
+import type { Chain } from '../../effects/chain.ts'
 import type { IndexerEffects } from '../../indexer/index.ts'
 import type { VendorEffects } from '../../vendor/index.ts'
 import { openSimChain, type Reorg, type SimChain } from '../chain.ts'
@@ -18,6 +19,7 @@ import type { Ground } from './deployment.ts'
 import { createHistory, type History, type HistoryBlock } from './history.ts'
 import type { Reachable, Reached } from './reached.ts'
 import { createStorm, type Storm } from './storm.ts'
+import type { TillEffects } from './till.ts'
 import type { Token } from './token.ts'
 
 /** A property that does not hold, and what shows it. */
@@ -31,6 +33,8 @@ export interface Sabotage {
   readonly vendor?: (effects: VendorEffects, random: SimRandom) => VendorEffects
   readonly buyer?: (effects: BuyerEffects, random: SimRandom) => BuyerEffects
   readonly indexer?: (effects: IndexerEffects, random: SimRandom) => IndexerEffects
+  readonly payer?: (chain: Chain) => Chain
+  readonly till?: (effects: TillEffects) => TillEffects
   /** The bookkeeper of the money property counts what is paid out to vendors twice, in the native coin or the token. */
   readonly countsPayoutsTwice?: boolean
   readonly countsTokenPayoutsTwice?: boolean
@@ -40,6 +44,7 @@ export interface Sabotage {
 export interface Knobs {
   readonly vendors: number
   readonly buyers: number
+  readonly payers: number
   /** Between two blocks, in calm pace; milliseconds. */
   readonly blockMs: number
   /** How often services look for new blocks, milliseconds. */
@@ -102,6 +107,7 @@ const drawKnobs = (random: SimRandom): Knobs => {
     confirmations: random.int(0, 2),
     finalityDepth,
     rates,
+    payers: random.int(1, 2),
   }
 }
 
