@@ -104,7 +104,7 @@ interface IOrders {
     error Payments_TooFarAhead(uint256 endsAt, uint256 latest);
     /// @notice The order is running and somebody else may cancel it.
     error Payments_ControllerMismatch(bytes32 orderId, address given, address expected);
-    /// @notice Nothing was ever bought under this id.
+    /// @notice Nothing was ever bought under this id; for a vendor's refund also: the order is `Instant`.
     error Payments_UnknownOrder(bytes32 orderId);
     /// @notice The caller may not cancel this order; nobody may cancel an `Instant` one.
     error Payments_NotController(bytes32 orderId, address caller);

@@ -21,6 +21,12 @@ const checks: readonly Check[] = [
     // It builds the contracts, and with them the types that tsc reads.
     writes: true,
   },
+  {
+    name: 'snapshots',
+    command: ['node', 'scripts/snapshot-contracts.ts', '--check'],
+    fix: ['node', 'scripts/snapshot-contracts.ts'],
+    writes: true,
+  },
   { name: 'format', command: ['prettier', '--check', '.'], fix: ['prettier', '--write', '--log-level=warn', '.'] },
   { name: 'types', command: ['tsc', '--project', 'tsconfig.json'] },
   { name: 'lint', command: ['oxlint', '.'], fix: ['oxlint', '--fix', '.'] },

@@ -12,7 +12,7 @@ export interface ClockErrors {
 }
 
 /** Hosts' clocks are wrong by up to this, either way; milliseconds. */
-export const SKEW_MS_MAX = 60_000
+const SKEW_MS_MAX = 60_000
 const DRIFT_PPM_MAX = 200
 
 export const drawClockErrors = (random: SimRandom): ClockErrors => ({

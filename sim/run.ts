@@ -2,7 +2,6 @@
 import { registryCall } from '../chain/contracts.ts'
 import type { ChroveEvent } from '../chain/events.ts'
 import { ZERO_ADDRESS } from '../chain/types.ts'
-import { SKEW_MS_MAX } from './clock.ts'
 import type { Command } from './commands.ts'
 import { SimulationError } from './errors.ts'
 import { createSimNativeJose } from './jose.ts'
@@ -49,8 +48,8 @@ const RECOVERY_MS = 4 * 3_600_000
 const STEP_MS = 20_000
 const STEPS_MAX = 200
 const CATCH_UP_MS = 300_000
-/** How far two clocks can be apart, with what they drift in a run. */
-const CLOCKS_APART_MS = 2 * SKEW_MS_MAX + 10_000
+/** What a program sent before it died has reached its node by then. */
+const ARRIVAL_MS = 10_000
 /** While checks need the chain to stand still. */
 const NO_BLOCKS_MS = 10 * RECOVERY_MS
 
@@ -164,12 +163,13 @@ const recover = async (market: Market): Promise<void> => {
     await step(STEP_MS)
     if (world.breached()) return
   }
+  // A change of keys that is under way comes first: judged before it is mined, the listing would seem right.
+  await step(ARRIVAL_MS + knobs.blockMs)
   await until(repairListings(market))
   for (const buyer of buyers) await until(buyer.resume())
   // Vendors see what is deep enough at one turn, and act on it at the next.
   const settleMs = (knobs.confirmations + 2) * knobs.blockMs + 3 * knobs.pollMs
-  // A vendor that has started takes no code that was signed before: whoever's clock is behind its clock has to wait.
-  await step(settleMs + CLOCKS_APART_MS)
+  await step(settleMs)
   await until(checkDelivery(market))
   if (world.breached()) return
   await until(endTwoEach(market))

@@ -14,6 +14,8 @@ export interface Ending {
 export interface Child {
   /** The first line of its standard output, from JSON. @throws Error when it ends without one */
   readonly answer: Promise<Record<string, unknown>>
+  /** Its standard output is gone, as if its terminal had been closed: what it says from now on reaches nobody. */
+  hangUp(): void
   /** Resolves when it has ended, however that was. */
   readonly ended: Promise<Ending>
   /** kill -9; resolves when it has ended. */
@@ -43,21 +45,23 @@ export const startChild = (
     return { exitCode: exitCode as number | null, said }
   })
   child.stderr.on('data', (chunk) => (complained += String(chunk)))
-  const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
+  const firstLine = new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (chunk) => {
       said += String(chunk)
       const [line = '', ...rest] = said.split('\n')
-      if (rest.length > 0) resolve(JSON.parse(line) as Record<string, unknown>)
+      if (rest.length > 0) resolve(line)
     })
     child.once('close', (code, signal) => {
       reject(new Error(`${script} ended without an answer (${code ?? signal}): ${complained}`))
     })
   })
+  const answer = firstLine.then((line) => JSON.parse(line) as Record<string, unknown>)
   // It may be killed before anybody asks.
   answer.catch(() => {})
   return {
     answer,
     ended,
+    hangUp: () => void child.stdout.destroy(),
     async kill() {
       child.kill('SIGKILL')
       return ended
@@ -72,22 +76,25 @@ export interface ChainTap {
 
 /**
  * A way to a chain that tells of every call: progress of a process, in steps that do not depend on the machine's speed.
- * @param onCall told before a call is passed on, and before its answer is passed back; what it waits for delays both
+ * @param onCall told before a call is passed on, and before its answer is passed back; what it waits for delays both.
+ * `call` is the text of the call; where it answers a question itself, the chain is not asked
  */
 export const tapChain = async (
   chainUrl: string,
-  onCall: (side: 'question' | 'answer', count: number) => unknown,
+  onCall: (side: 'question' | 'answer', count: number, call: string) => unknown,
 ): Promise<ChainTap> => {
   let count = 0
   const listener = await serveHttp(
     async (request) => {
       const mine = ++count
       const body = await request.text()
-      await onCall('question', mine)
-      const answer = await fetch(chainUrl, { method: 'POST', body })
+      const ownAnswer = await onCall('question', mine, body)
+      if (ownAnswer instanceof Response) return ownAnswer
+      const headers = { 'content-type': 'application/json' }
+      const answer = await fetch(chainUrl, { method: 'POST', headers, body })
       const text = await answer.text()
-      await onCall('answer', mine)
-      return new Response(text, { status: answer.status, headers: { 'content-type': 'application/json' } })
+      await onCall('answer', mine, body)
+      return new Response(text, { status: answer.status, headers })
     },
     { host: '127.0.0.1', port: 0 },
   )

@@ -38,6 +38,8 @@ export interface Sabotage {
   /** The bookkeeper of the money property counts what is paid out to vendors twice, in the native coin or the token. */
   readonly countsPayoutsTwice?: boolean
   readonly countsTokenPayoutsTwice?: boolean
+  /** The `buy` command acknowledges what it bought before it has said so. */
+  readonly acknowledgesUnsaid?: boolean
 }
 
 /** What is drawn for a whole run. */
