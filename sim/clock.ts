@@ -1,6 +1,7 @@
 /** The clock of one simulated host: wrong by a skew, faster or slower by a drift, and able to jump. */
 import type { Clock } from '../effects/clock.ts'
 import { never, type Life } from './life.ts'
+import type { SimRandom } from './random.ts'
 import type { Loop } from './loop.ts'
 
 export interface ClockErrors {
@@ -9,6 +10,15 @@ export interface ClockErrors {
   /** How much faster than true time; parts per million. */
   readonly driftPpm?: number
 }
+
+/** Hosts' clocks are wrong by up to this, either way; milliseconds. */
+const SKEW_MS_MAX = 60_000
+const DRIFT_PPM_MAX = 200
+
+export const drawClockErrors = (random: SimRandom): ClockErrors => ({
+  skewMs: random.int(-SKEW_MS_MAX, SKEW_MS_MAX),
+  driftPpm: random.int(-DRIFT_PPM_MAX, DRIFT_PPM_MAX),
+})
 
 export interface SimClock extends Clock {
   /** Moves the time it tells, not the sleeps under way. */

@@ -3,11 +3,13 @@
  * plans are named by numbers that wrap around, so that every command means something in every state.
  */
 import fc from 'fast-check'
+import { actionsOf, seconds, some, type Weighted } from './arbitraries.ts'
+import { moneyActions, type MoneyAction } from './money-commands.ts'
 
 /** Machines that can crash and whose clocks can jump. */
-export type Who = 'vendor' | 'buyer' | 'directory'
+export type Who = 'vendor' | 'buyer' | 'directory' | 'till'
 
-export type Action =
+type MarketAction =
   | {
       readonly do: 'buy'
       readonly buyer: number
@@ -34,7 +36,13 @@ export type Action =
   | { readonly do: 'describe'; readonly vendor: number; readonly text: string }
   | { readonly do: 'set-active'; readonly vendor: number; readonly active: boolean }
   | { readonly do: 'set-sale'; readonly vendor: number; readonly plan: number; readonly onSale: boolean }
-  | { readonly do: 'add-plan'; readonly vendor: number; readonly price: number; readonly periodSeconds: number }
+  | {
+      readonly do: 'add-plan'
+      readonly vendor: number
+      readonly native: boolean
+      readonly price: number
+      readonly periodSeconds: number
+    }
   | { readonly do: 'rotate-keys'; readonly vendor: number }
   | { readonly do: 'register'; readonly text: string }
   | { readonly do: 'wait'; readonly seconds: number }
@@ -58,87 +66,67 @@ export type Action =
   | { readonly do: 'freeload'; readonly vendor: number; readonly plan: number }
   | { readonly do: 'garbage'; readonly vendor: number }
 
+export type Action = MarketAction | MoneyAction
+
 /** An action, and how long nothing else is begun after it. */
 export type Command = Action & { readonly pauseSeconds: number }
 
-const some = fc.nat(11)
-const who = fc.constantFrom<Who>('vendor', 'buyer', 'directory')
+const who = fc.constantFrom<Who>('vendor', 'buyer', 'directory', 'vendor', 'buyer', 'directory', 'till')
 const text = fc.oneof(
   fc.string({ unit: 'binary-ascii', maxLength: 20 }),
   fc.constantFrom('{"title":"a\u0000b\u202e","serviceTypes":["proxy"]}', '{"title":', '[]'),
 )
 
-/** Seconds, each order of magnitude as likely as the next one. */
-const seconds = (max: number) => fc.nat(1_000).map((share) => Math.round(Math.exp((share / 1_000) * Math.log(max))))
-
-const action = <Do extends Action['do']>(
-  name: Do,
-  fields: {
-    readonly [F in Exclude<keyof Extract<Action, { do: Do }>, 'do'>]: fc.Arbitrary<Extract<Action, { do: Do }>[F]>
-  },
-) => fc.record({ do: fc.constant(name), ...fields }) as unknown as fc.Arbitrary<Extract<Action, { do: Do }>>
+const action = actionsOf<MarketAction>()
 
 /** Longest single wait in a run with short polls; a run with slow ones waits longer by as much. */
 const WAIT_SECONDS_MAX = 2_000
 
-const actions: readonly { readonly weight: number; readonly arbitrary: fc.Arbitrary<Action> }[] = [
-  {
-    weight: 12,
-    arbitrary: action('buy', { buyer: some, vendor: some, plan: some, periods: fc.integer({ min: 1, max: 4 }) }),
-  },
-  {
-    weight: 4,
-    arbitrary: action('buy-and-die', { buyer: some, vendor: some, plan: some, afterMs: fc.nat(12_000) }),
-  },
-  { weight: 4, arbitrary: action('extend', { buyer: some, order: some, periods: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 12, arbitrary: action('collect', { buyer: some, order: some, refresh: fc.boolean() }) },
-  { weight: 10, arbitrary: action('browse', { buyer: some, order: some }) },
-  { weight: 6, arbitrary: action('cancel', { buyer: some, order: some }) },
-  { weight: 2, arbitrary: action('search', { buyer: some }) },
-  { weight: 4, arbitrary: action('ask-directory', {}) },
-  { weight: 4, arbitrary: action('withdraw', { vendor: some }) },
-  { weight: 1, arbitrary: action('move', { vendor: some, listDeadFirst: fc.boolean() }) },
-  { weight: 1, arbitrary: action('describe', { vendor: some, text }) },
-  { weight: 1, arbitrary: action('set-active', { vendor: some, active: fc.boolean() }) },
-  { weight: 1, arbitrary: action('set-sale', { vendor: some, plan: some, onSale: fc.boolean() }) },
-  {
-    weight: 1,
-    arbitrary: action('add-plan', {
-      vendor: some,
-      price: fc.integer({ min: 1, max: 1_000_000 }),
-      periodSeconds: fc.integer({ min: 1, max: 10_000 }),
-    }),
-  },
-  { weight: 1, arbitrary: action('rotate-keys', { vendor: some }) },
-  { weight: 1, arbitrary: action('register', { text }) },
-  { weight: 7, arbitrary: action('wait', { seconds: seconds(WAIT_SECONDS_MAX) }) },
-  {
-    weight: 6,
-    arbitrary: action('reorg', {
-      depth: fc.integer({ min: 1, max: 12 }),
-      grow: fc.nat(2),
-      keep: fc.constantFrom(1, 1, 0.5, 0),
-      shuffle: fc.boolean(),
-    }),
-  },
-  { weight: 3, arbitrary: action('restore', {}) },
-  { weight: 7, arbitrary: action('crash', { who, index: some, afterWrites: fc.nat(6) }) },
-  { weight: 2, arbitrary: action('partition', { a: some, b: some }) },
-  { weight: 2, arbitrary: action('join', {}) },
-  { weight: 1, arbitrary: action('jump', { who, index: some, seconds: fc.integer({ min: -200, max: 200 }) }) },
-  {
-    weight: 1,
-    arbitrary: action('storm', {
-      of: fc.constantFrom<'node' | 'network'>('node', 'network'),
-      rate: fc.constantFrom(0.2, 0.5, 0.9),
-    }),
-  },
-  { weight: 3, arbitrary: action('calm', {}) },
-  { weight: 4, arbitrary: action('replay', { heard: some, vendor: some }) },
-  { weight: 1, arbitrary: action('pry', { heard: some, key: fc.nat(200) }) },
-  { weight: 2, arbitrary: action('impersonate', { buyer: some, order: some, other: some }) },
-  { weight: 2, arbitrary: action('freeload', { vendor: some, plan: some }) },
-  { weight: 1, arbitrary: action('garbage', { vendor: some }) },
+const actions: readonly Weighted<Action>[] = [
+  ...moneyActions,
+  action(12, 'buy', { buyer: some, vendor: some, plan: some, periods: fc.integer({ min: 1, max: 4 }) }),
+  action(4, 'buy-and-die', { buyer: some, vendor: some, plan: some, afterMs: fc.nat(12_000) }),
+  action(4, 'extend', { buyer: some, order: some, periods: fc.integer({ min: 1, max: 3 }) }),
+  action(12, 'collect', { buyer: some, order: some, refresh: fc.boolean() }),
+  action(10, 'browse', { buyer: some, order: some }),
+  action(6, 'cancel', { buyer: some, order: some }),
+  action(2, 'search', { buyer: some }),
+  action(4, 'ask-directory', {}),
+  action(4, 'withdraw', { vendor: some }),
+  action(1, 'move', { vendor: some, listDeadFirst: fc.boolean() }),
+  action(1, 'describe', { vendor: some, text }),
+  action(1, 'set-active', { vendor: some, active: fc.boolean() }),
+  action(1, 'set-sale', { vendor: some, plan: some, onSale: fc.boolean() }),
+  action(1, 'add-plan', {
+    vendor: some,
+    native: fc.boolean(),
+    price: fc.integer({ min: 1, max: 1_000_000 }),
+    periodSeconds: fc.integer({ min: 1, max: 10_000 }),
+  }),
+  action(1, 'rotate-keys', { vendor: some }),
+  action(1, 'register', { text }),
+  action(7, 'wait', { seconds: seconds(WAIT_SECONDS_MAX) }),
+  action(6, 'reorg', {
+    depth: fc.integer({ min: 1, max: 12 }),
+    grow: fc.nat(2),
+    keep: fc.constantFrom(1, 1, 0.5, 0),
+    shuffle: fc.boolean(),
+  }),
+  action(3, 'restore', {}),
+  action(7, 'crash', { who, index: some, afterWrites: fc.nat(6) }),
+  action(2, 'partition', { a: some, b: some }),
+  action(2, 'join', {}),
+  action(1, 'jump', { who, index: some, seconds: fc.integer({ min: -200, max: 200 }) }),
+  action(1, 'storm', {
+    of: fc.constantFrom<'node' | 'network'>('node', 'network'),
+    rate: fc.constantFrom(0.2, 0.5, 0.9),
+  }),
+  action(3, 'calm', {}),
+  action(4, 'replay', { heard: some, vendor: some }),
+  action(1, 'pry', { heard: some, key: fc.nat(200) }),
+  action(2, 'impersonate', { buyer: some, order: some, other: some }),
+  action(2, 'freeload', { vendor: some, plan: some }),
+  action(1, 'garbage', { vendor: some }),
 ]
 
 const command: fc.Arbitrary<Command> = fc

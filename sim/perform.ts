@@ -1,32 +1,38 @@
 /** Carries out commands in a market. What takes time goes on while later commands begin. */
 import { paymentsCall, registryCall } from '../chain/contracts.ts'
-import { createAccount } from '../chain/transactions.ts'
 import { ZERO_ADDRESS, type Address, type Hex } from '../chain/types.ts'
-import { fromHex } from '../protocol/bytes.ts'
 import type { Socks5Server } from '../protocol/credentials.ts'
+import { at } from './arbitraries.ts'
 import type { Action, Who } from './commands.ts'
+import type { SimHost } from './host.ts'
+import { createMoneyPerformer } from './perform-money.ts'
 import { checkDirectoryNow } from './properties/directory.ts'
-import { checkLogin } from './properties/paid-access.ts'
+import { checkLogin, noteRevoked } from './properties/paid-access.ts'
+import { strangerOf } from './world/accounts.ts'
 import type { BuyerActor } from './world/buyer.ts'
 import type { HistoryBlock } from './world/history.ts'
 import type { Market } from './world/market.ts'
-import { isRunningAt } from './world/model.ts'
-
+import { isRunningAt, planKey } from './world/model.ts'
+import type { Payer } from './world/payer.ts'
+import { createPerson } from './world/person.ts'
 import { visitPage } from './world/page.ts'
 import { trueClock, type VendorActor } from './world/vendor.ts'
 
 /** A wait is given so many blocks at most. */
 const BLOCKS_PER_WAIT = 60
 
-const at = <T>(list: readonly T[], index: number): T | undefined => list[index % Math.max(1, list.length)]
-
 /** How an action reads in a story. */
 const sentence = (who: string, action: Action): string => {
   const { do: name, ...fields } = action
   const details = Object.entries(fields)
-    .filter(([field]) => field !== (who.startsWith('buyer') ? 'buyer' : 'vendor'))
+    .filter(([field]) => !who.startsWith(field))
     .map(([field, value]) => `${field} ${JSON.stringify(value)}`)
   return [who, name, ...(details.length > 0 ? [`(${details.join(', ')})`] : [])].join(' ')
+}
+
+interface Machine {
+  readonly name: string
+  readonly host: SimHost
 }
 
 export interface Performer {
@@ -37,8 +43,8 @@ export interface Performer {
 }
 
 export const createPerformer = (market: Market): Performer => {
-  const { world, vendors, buyers, indexer, adversary } = market
-  const { chain, chainId, contracts, loop, history } = world
+  const { world, vendors, buyers, tills, indexer, adversary } = market
+  const { chain, contracts, loop, history } = world
   const { registry, payments } = contracts
   const random = world.random.fork('perform')
   const jumpedMs = new Map<string, number>()
@@ -48,9 +54,11 @@ export const createPerformer = (market: Market): Performer => {
 
   const vendorOf = (index: number) => at(vendors, index) as VendorActor
   const buyerOf = (index: number) => at(buyers, index) as BuyerActor
-  const actorOf = (who: Who, index: number) =>
-    who === 'vendor' ? vendorOf(index) : who === 'buyer' ? buyerOf(index) : indexer
-  const names = [...vendors, ...buyers, indexer].map(({ name }) => name)
+  const actorsOf = { vendor: vendors, buyer: buyers, directory: [indexer], till: tills } as const
+  const actorOf = (who: Who, index: number) => at<Machine>(actorsOf[who], index) as Machine
+  const machines: readonly Machine[] = [...vendors, ...buyers, indexer, ...tills]
+  const names = machines.map(({ name }) => name)
+  const actWithMoney = createMoneyPerformer(market)
 
   /** Does what takes time in the background; an error that nobody expects ends the run. */
   const begin = (work: Promise<unknown>) => void work
@@ -67,7 +75,7 @@ export const createPerformer = (market: Market): Performer => {
     if (visit === 'page') world.reach('page fetched through a bought proxy')
     if (visit === 'refused') {
       world.reach('proxy refused a login')
-      if (history.head().market.orders.get(orderId)?.cancelled) world.reach('access revoked by a cancellation')
+      noteRevoked(world, orderId)
     }
     if (visit === 'page' || visit === 'login') checkLogin(world, vendor, orderId, sinceMs)
   }
@@ -86,36 +94,42 @@ export const createPerformer = (market: Market): Performer => {
   const tellReorg = (undone: readonly HistoryBlock[]) => {
     const now = history.head().market.orders
     world.tell(`the chain replaced its last ${undone.length} blocks`)
+    const before = undone.flatMap(({ block }) => block.transactions)
+    const mined = history.canonical().flatMap(({ block }) => block.transactions)
+    const after = mined.filter((hash) => before.includes(hash))
     const lost = undone.flatMap(({ events }) => events)
     for (const event of lost) {
       if (event.type === 'OrderPaid' && !now.has(event.orderId)) world.reach('reorg undid a payment')
       if (event.type === 'OrderCancelled' && !now.get(event.orderId)?.cancelled)
         world.reach('reorg undid a cancellation')
+      if (mined.includes(event.evidence.transactionHash)) continue
+      if (event.type === 'ChannelDeposited') world.reach('reorg undid a deposit')
+      if (event.type === 'ChannelClaimed') world.reach('reorg undid a claim')
+      if (event.type === 'OrderRefunded') world.reach('reorg undid a refund')
     }
-    const before = undone.flatMap(({ block }) => block.transactions)
-    const mined = history.canonical().flatMap(({ block }) => block.transactions)
-    const after = mined.filter((hash) => before.includes(hash))
     if (before.filter((hash) => after.includes(hash)).join() !== after.join())
       world.reach('reorg changed the order of transactions')
   }
 
   const stranger = async (text: string): Promise<void> => {
-    const account = world.accounts[30 + (strangers++ % 20)]
-    if (!account) return
-    const person = createAccount({ chain: chain.node, clock: trueClock(loop) }, chainId, fromHex(account.privateKey))
+    const account = strangerOf(world.accounts, strangers++)
+    const person = createPerson(world, 'stranger', account, { chain: chain.node, clock: trueClock(loop) })
     const key = `0x${'5a'.repeat(32)}` as const
-    const payout = account.address.toLowerCase() as Address
     const keys = { signingKey: key, encryptionKey: key }
-    const input = { operator: ZERO_ADDRESS, payout, ...keys, endpoints: ['203.0.113.9'], profile: text }
-    try {
-      await person.send(await person.quote(registryCall(registry, 'register', input)))
-    } catch (error) {
-      if ((error as { code?: string }).code === undefined) throw error
-    }
+    const input = { operator: ZERO_ADDRESS, payout: person.address, ...keys, endpoints: ['203.0.113.9'], profile: text }
+    await person.send('registration', registryCall(registry, 'register', input))
   }
 
-  const planOf = (vendor: VendorActor, plan: number): number =>
-    1 + (plan % Math.max(1, history.head().market.vendors.get(vendor.vendorId)?.planCount ?? 1))
+  /** One of a vendor's plans; with `money` one that is priced in that. */
+  const planOf = (vendor: VendorActor, plan: number, money?: Address): number => {
+    const { plans, vendors: listed } = history.head().market
+    const ids = Array.from({ length: listed.get(vendor.vendorId)?.planCount ?? 1 }, (_, index) => index + 1)
+    const chosen = ids.filter((planId) => {
+      const token = plans.get(planKey(vendor.vendorId, planId))?.terms.token
+      return money === undefined || token === money
+    })
+    return at(chosen, plan) ?? 1
+  }
 
   const act = async (action: Action): Promise<void> => {
     switch (action.do) {
@@ -132,7 +146,7 @@ export const createPerformer = (market: Market): Performer => {
         if (listed.get(vendor.vendorId)?.active === false) world.reach('vendor inactive while asked to sell')
         return buyerOf(action.buyer).want({
           vendor: vendor.uri,
-          planId: planOf(vendor, action.plan),
+          planId: planOf(vendor, action.plan, ZERO_ADDRESS),
           periods: action.periods,
         })
       }
@@ -200,7 +214,8 @@ export const createPerformer = (market: Market): Performer => {
       case 'add-plan': {
         const vendor = vendorOf(action.vendor)
         const terms = { price: BigInt(action.price), periodSeconds: action.periodSeconds, maxPeriods: 1000 }
-        const plan = { ...terms, token: ZERO_ADDRESS, settlement: 'Streamed' as const, title: 'one more' }
+        const money = action.native ? ZERO_ADDRESS : world.token.address
+        const plan = { ...terms, token: money, settlement: 'Streamed' as const, title: 'one more' }
         return begin(vendor.send('a new plan', registryCall(registry, 'addPlan', vendor.vendorId, plan)))
       }
       case 'rotate-keys':
@@ -270,6 +285,8 @@ export const createPerformer = (market: Market): Performer => {
       }
       case 'garbage':
         return begin(adversary.garbage(vendorOf(action.vendor).name))
+      default:
+        return begin(actWithMoney(action))
     }
   }
 
@@ -293,16 +310,20 @@ export const createPerformer = (market: Market): Performer => {
     if (visit === 'refused') world.reach('proxy refused a login')
   }
 
+  const whoActs = (action: Action): string => {
+    if ('buyer' in action) return buyerOf(action.buyer).name
+    if ('payer' in action) return (at(market.payers, action.payer) as Payer).name
+    return 'vendor' in action ? vendorOf(action.vendor).name : 'world'
+  }
+
   return {
     perform: (action) => {
-      const who =
-        'buyer' in action ? buyerOf(action.buyer).name : 'vendor' in action ? vendorOf(action.vendor).name : 'world'
-      world.tell(`> ${sentence(who, action)}`)
+      world.tell(`> ${sentence(whoActs(action), action)}`)
       return act(action) ?? Promise.resolve()
     },
     steady: () => {
       isSteady = true
-      for (const actor of [...vendors, ...buyers, indexer]) {
+      for (const actor of machines) {
         actor.host.crashAfterWrites(Infinity)
         const ms = jumpedMs.get(actor.name)
         if (ms === undefined) continue

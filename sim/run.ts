@@ -1,20 +1,27 @@
 /** One run of the market world: faults rage while commands are carried out, then all faults stop and all must be well. */
 import { registryCall } from '../chain/contracts.ts'
+import type { ChroveEvent } from '../chain/events.ts'
+import { ZERO_ADDRESS } from '../chain/types.ts'
 import type { Command } from './commands.ts'
 import { SimulationError } from './errors.ts'
 import { createSimNativeJose } from './jose.ts'
 import { createPerformer } from './perform.ts'
-import { cancelOneEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
+import { checkAuthority } from './properties/authority.ts'
+import { checkCashed, checkChannels, checkNamed } from './properties/channels.ts'
+import { endTwoEach, checkDelivery, checkRevoked } from './properties/delivery.ts'
 import { checkDirectoryAtEnd } from './properties/directory.ts'
 import { checkHeld, checkMoney } from './properties/money.ts'
 import { createAnswerCheck } from './properties/paid-access.ts'
 import { checkPurchases } from './properties/purchases.ts'
+import { retell } from './properties/retell.ts'
 import { checkVendorStores } from './properties/vendor-store.ts'
+import { checkViews } from './properties/views.ts'
 import type { Trace } from './trace.ts'
 import { hireCaretaker } from './world/caretaker.ts'
 import type { Ground } from './world/deployment.ts'
 import { openMarketWorld, type Market } from './world/market.ts'
-import type { Reached } from './world/reached.ts'
+import { planOf, type MarketModel } from './world/model.ts'
+import type { Reachable, Reached } from './world/reached.ts'
 import { thumbprints } from './world/vendor.ts'
 import type { Breach, Sabotage, World } from './world/world.ts'
 
@@ -57,11 +64,11 @@ export const runMarket = async (
   try {
     const jose = createSimNativeJose({ bytes: (length) => new Uint8Array(length) }, { take: noKeys })
     market = await openMarketWorld(ground, seed, sabotage, createAnswerCheck(jose))
-    const { world } = market
+    const { world, vendors, buyers, tills, indexer } = market
     const performer = createPerformer(market)
-    const caretaker = hireCaretaker(world, [...market.vendors, ...market.buyers, market.indexer], ({ name }) => {
+    const caretaker = hireCaretaker(world, [...vendors, ...buyers, ...tills, indexer], ({ name }) => {
       world.tell(`${name} has crashed`)
-      const kind = name.startsWith('vendor') ? 'vendor' : name.startsWith('buyer') ? 'buyer' : 'indexer'
+      const kind = (['vendor', 'buyer', 'till'] as const).find((each) => name.startsWith(each)) ?? 'indexer'
       world.reach(`${kind} crashed`)
     })
     for (const { pauseSeconds, ...action } of commands) {
@@ -71,6 +78,7 @@ export const runMarket = async (
       if (done % COMMANDS_PER_LOOK === 0) {
         await world.loop.runUntil(checkHeld(world), STEP_MS)
         checkVendorStores(market)
+        checkChannels(market)
       }
       if (world.breached()) break
     }
@@ -104,14 +112,7 @@ const breachOf = (error: unknown): Breach => {
 const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands: number): Outcome => {
   if (!world) throw new Error(`the market did not open: ${fault?.message}`)
   for (const { events, market } of world.history.canonical()) {
-    for (const event of events) {
-      if (event.type === 'OrderWithdrawn' && event.amount > 0n) world.reach('withdraw paid')
-      if (event.type === 'OrderPaid' && event.controller === `0x${'0'.repeat(40)}`) world.reach('instant plan bought')
-      if (event.type !== 'OrderPaid') continue
-      const order = market.orders.get(event.orderId)
-      if (order && order.paid > event.amount && order.startedAt === event.startedAt && order.periods === event.periods)
-        world.reach('order bought again after its end')
-    }
+    for (const event of events) for (const name of reachedBy(event, market)) world.reach(name)
   }
   const { market, block } = world.history.head()
   for (const order of market.orders.values()) {
@@ -123,9 +124,34 @@ const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands
   return { breach, story, trace, reached, commands, virtualSeconds, events: loop.eventsRun() }
 }
 
+/** @param market after the event's block */
+const reachedBy = (event: ChroveEvent, market: MarketModel): readonly Reachable[] => {
+  switch (event.type) {
+    case 'OrderWithdrawn': {
+      const order = market.orders.get(event.orderId)
+      const isNative = order && planOf(market, order)?.terms.token === ZERO_ADDRESS
+      return event.amount > 0n ? [isNative ? 'withdraw paid' : 'withdraw paid in the token'] : []
+    }
+    case 'PayoutKept':
+      return [event.token === ZERO_ADDRESS ? 'payout kept' : 'payout kept in the token']
+    case 'OrderPaid': {
+      const isNative = planOf(market, event)?.terms.token === ZERO_ADDRESS
+      const isInstant = event.controller === ZERO_ADDRESS
+      const order = market.orders.get(event.orderId)
+      const isRun = order?.startedAt === event.startedAt && order.periods === event.periods
+      return [
+        ...(isInstant ? ([isNative ? 'instant plan bought' : 'instant plan bought in the token'] as const) : []),
+        ...(isRun && order.paid > event.amount ? (['order bought again after its end'] as const) : []),
+      ]
+    }
+    default:
+      return []
+  }
+}
+
 /** The second phase. */
 const recover = async (market: Market): Promise<void> => {
-  const { world, buyers } = market
+  const { world, buyers, tills } = market
   const { loop, chain, knobs } = world
   const step = (ms: number) => loop.run({ timeMs: loop.nowMs() + ms })
   const until = <T>(work: Promise<T>) => loop.runUntil(work, RECOVERY_MS)
@@ -146,7 +172,8 @@ const recover = async (market: Market): Promise<void> => {
   await step(settleMs)
   await until(checkDelivery(market))
   if (world.breached()) return
-  await until(cancelOneEach(market))
+  await until(endTwoEach(market))
+  for (const till of tills) await until(till.claim())
   await step(settleMs)
   checkVendorStores(market)
   for (const check of [checkRevoked, checkPurchases]) if (!world.breached()) await until(check(market))
@@ -154,7 +181,14 @@ const recover = async (market: Market): Promise<void> => {
   // A block that was being made when blocks stopped is made.
   await step(1)
   if (!world.breached()) await until(checkDirectoryAtEnd(market, CATCH_UP_MS))
-  if (!world.breached()) await until(checkMoney(world))
+  if (!world.breached()) await until(checkViews(world))
+  if (world.breached()) return
+  const retold = await until(retell(world))
+  checkAuthority(world, retold)
+  checkChannels(market)
+  checkNamed(market, retold)
+  checkCashed(market)
+  await until(checkMoney(world, retold))
 }
 
 /** What a vendor does when it finds that its listing is not what it should be. */

@@ -1,22 +1,26 @@
 /** The catalogue of seeded bugs. */
 import { entryOf, signatureHashOf } from '../../chain/abi-encode.ts'
-import type { BuyerEffects } from '../../buyer/lib/index.ts'
+import type { Chain } from '../../effects/chain.ts'
+import type { FileStore } from '../../effects/store.ts'
 import { paymentsAbi } from '../../protocol/abi/payments.ts'
 import { fromUtf8, utf8 } from '../../protocol/bytes.ts'
 import type { Jose } from '../../protocol/jose.ts'
 import type { SimRandom } from '../random.ts'
+import type { TillEffects } from '../world/till.ts'
 import type { Mutant } from './mutant.ts'
-import { interceptSql, NO_ROWS, withoutLogs } from './wrap.ts'
+import { interceptSql, NO_ROWS, whenViewing, withoutLogs } from './wrap.ts'
 
 const ACCESS = 'no credential without payment'
 const DIRECTORY = 'directory equals contract'
 const VENDOR = 'vendor equals chain'
+const SIGNED = 'claimed ≤ signed ≤ deposited'
+const CASHED = 'a voucher is cashed'
 
-const topicOf = (name: 'OrderPaid' | 'OrderCancelled' | 'OrderWithdrawn'): string =>
+const topicOf = (name: 'OrderPaid' | 'OrderCancelled' | 'OrderRefunded' | 'OrderWithdrawn'): string =>
   signatureHashOf(entryOf(paymentsAbi, 'event', name))
 
 /** The last written file is kept in memory and reaches the disk with the next one. */
-const writeBehind = (effects: BuyerEffects): BuyerEffects => {
+const writeBehind = <E extends { readonly files: FileStore }>(effects: E): E => {
   const { files } = effects
   const waiting = new Map<string, Uint8Array>()
   return {
@@ -33,6 +37,26 @@ const writeBehind = (effects: BuyerEffects): BuyerEffects => {
     },
   }
 }
+
+/** What a till keeps on its disk, without the refunds that it agreed to. */
+const forgetfulTill = (effects: TillEffects): TillEffects => {
+  const { files } = effects
+  const withoutPromises = (book: Uint8Array) =>
+    utf8(fromUtf8(book).replaceAll(/"promised":\[[^\]]*\]/g, '"promised":[]'))
+  return { ...effects, files: { ...files, write: (name, book) => files.write(name, withoutPromises(book)) } }
+}
+
+/** A node that tells of twice as much in each payment channel. */
+const generousNode = (chain: Chain): Chain =>
+  whenViewing(chain, 'channels', async (ask) => {
+    const words = ((await ask()) as string).slice(2).match(/.{64}/g) ?? []
+    // After where the list begins and how long it is, each channel has five words, and its balance is the first.
+    const told = words.map((word, at) => {
+      if (at < 2 || (at - 2) % 5 !== 0) return word
+      return (2n * BigInt(`0x${word}`)).toString(16).padStart(64, '0')
+    })
+    return `0x${told.join('')}`
+  })
 
 /** Gives every nonce another name on the way in and takes it back on the way out. */
 const forgetfulJose = (jose: Jose, random: SimRandom): Jose => {
@@ -65,6 +89,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       vendor: (effects) => ({
         ...effects,
         chain: withoutLogs(effects.chain, ({ topics }) => topics[0] === topicOf('OrderCancelled')),
+      }),
+    },
+  },
+  'vendor-ignores-refunds': {
+    says: 'a vendor does not hear of the orders that it gave back',
+    breaks: VENDOR,
+    sabotage: {
+      vendor: (effects) => ({
+        ...effects,
+        chain: withoutLogs(effects.chain, ({ topics }) => topics[0] === topicOf('OrderRefunded')),
       }),
     },
   },
@@ -186,9 +220,46 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       }),
     },
   },
+  'indexer-misses-refunds': {
+    says: 'a directory does not hear of the orders that vendors gave back',
+    breaks: DIRECTORY,
+    sabotage: {
+      indexer: (effects) => ({
+        ...effects,
+        chain: withoutLogs(effects.chain, ({ topics }) => topics[0] === topicOf('OrderRefunded')),
+      }),
+    },
+  },
+  'payer-signs-over-the-balance': {
+    says: 'a payer believes its node, which tells of twice as much in a channel as there is',
+    breaks: SIGNED,
+    sabotage: { payer: generousNode },
+  },
+  'payer-trusts-the-newest-block': {
+    says: 'a payer signs against deposits that a reorg can still undo',
+    breaks: SIGNED,
+    sabotage: {
+      payer: (chain) => whenViewing(chain, 'channels', (ask) => ask('latest')),
+    },
+  },
+  'till-acknowledges-before-saving': {
+    says: 'a till takes a write for durable before it is',
+    breaks: CASHED,
+    sabotage: { till: writeBehind },
+  },
+  'till-forgets-its-promises': {
+    says: 'a till takes vouchers for money that it agreed to give back',
+    breaks: CASHED,
+    sabotage: { till: forgetfulTill },
+  },
   'bookkeeper-counts-twice': {
     says: 'the bookkeeper of the money property counts withdrawals twice: a canary',
     breaks: 'money conserved',
     sabotage: { countsPayoutsTwice: true },
+  },
+  'bookkeeper-counts-tokens-twice': {
+    says: 'the bookkeeper of the money property counts what vendors get in the token twice: a canary',
+    breaks: 'money conserved',
+    sabotage: { countsTokenPayoutsTwice: true },
   },
 }

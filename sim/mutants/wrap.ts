@@ -1,5 +1,7 @@
 /** Ways to put something between a service and its doors. */
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
+import { entryOf, selectorOf } from '../../chain/abi-encode.ts'
+import { paymentsAbi } from '../../protocol/abi/payments.ts'
 import type { Chain } from '../../effects/chain.ts'
 import type { SqlStore } from '../../effects/store.ts'
 
@@ -14,6 +16,22 @@ export const withoutLogs = (chain: Chain, isLeftOut: (log: Log) => boolean): Cha
     return method === 'eth_getLogs' ? (answer as readonly Log[]).filter((log) => !isLeftOut(log)) : answer
   },
 })
+
+/** A node whose answers to one view of Payments pass by someone else, who may ask for another block. */
+export const whenViewing = (
+  chain: Chain,
+  view: 'channels',
+  answer: (ask: (at?: string) => Promise<unknown>) => Promise<unknown>,
+): Chain => {
+  const selector = selectorOf(entryOf(paymentsAbi, 'function', view))
+  return {
+    request: async (method, params, signal) => {
+      const [call, block] = params as [{ readonly data?: string } | undefined, unknown]
+      if (method !== 'eth_call' || !call?.data?.startsWith(selector)) return chain.request(method, params, signal)
+      return answer((at) => chain.request(method, [call, at ?? block], signal))
+    },
+  }
+}
 
 /** Answers a query, or lets it be answered. */
 export type Answering = (

@@ -1,11 +1,11 @@
 /** Paid is delivered once faults stop: whoever has an order that runs gets its credentials, and they work. */
 import { ZERO_ADDRESS } from '../../chain/types.ts'
 import type { Socks5Server } from '../../protocol/credentials.ts'
-import type { BuyerActor } from '../world/buyer.ts'
+import type { BuyerActor, Held } from '../world/buyer.ts'
 import type { Market } from '../world/market.ts'
 import { isRunningAt } from '../world/model.ts'
 import { visitPage } from '../world/page.ts'
-import { checkLogin } from './paid-access.ts'
+import { checkLogin, noteRevoked } from './paid-access.ts'
 
 const PROPERTY = 'paid is delivered once faults stop'
 
@@ -37,16 +37,26 @@ export const checkDelivery = async ({ world, vendors, buyers }: Market): Promise
   }
 }
 
-/** Each buyer cancels one order that it has access by: the access has to end. */
-export const cancelOneEach = async ({ world, buyers }: Market): Promise<void> => {
+/** An order that a buyer has access by, and that can end before its time. */
+const endable = ({ world }: Market, buyer: BuyerActor): Held | undefined => {
+  const { market, block } = world.history.head()
+  return [...buyer.held.values()].find(({ orderId, credentials }) => {
+    const order = market.orders.get(orderId)
+    const byLogin = credentials.servers.some(({ type }) => type === 'socks5')
+    return byLogin && order && order.controller !== ZERO_ADDRESS && isRunningAt(order, block.timestampSeconds)
+  })
+}
+
+/** Each buyer cancels one order, and has another one given back: the access has to end. */
+export const endTwoEach = async (market: Market): Promise<void> => {
+  const { world, vendors, buyers } = market
   for (const buyer of buyers) {
-    const { market, block } = world.history.head()
-    const cancellable = [...buyer.held.values()].find(({ orderId, credentials }) => {
-      const order = market.orders.get(orderId)
-      const byLogin = credentials.servers.some(({ type }) => type === 'socks5')
-      return byLogin && order && order.controller !== ZERO_ADDRESS && isRunningAt(order, block.timestampSeconds)
-    })
-    if (cancellable) await buyer.cancel(cancellable.orderId, buyer.address)
+    const one = endable(market, buyer)
+    if (one) await buyer.cancel(one.orderId, buyer.address)
+    const other = endable(market, buyer)
+    const vendorId = other && world.history.head().market.orders.get(other.orderId)?.vendorId
+    const vendor = vendors.find((each) => each.vendorId === vendorId)
+    if (other && vendor) await vendor.giveBack(other.orderId, 0n)
   }
 }
 
@@ -61,8 +71,7 @@ export const checkRevoked = async ({ world, vendors, buyers }: Market): Promise<
       const sinceMs = world.loop.nowMs()
       const visit = await visitPage(doors, server)
       if (visit === 'page' || visit === 'login') checkLogin(world, vendor, orderId, sinceMs)
-      else if (world.history.head().market.orders.get(orderId)?.cancelled)
-        world.reach('access revoked by a cancellation')
+      else noteRevoked(world, orderId)
     }
   }
 }

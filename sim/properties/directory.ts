@@ -1,9 +1,8 @@
 /** The directory equals the contract: its rows are those of the blocks it has read, whatever was undone. */
-import { createContractReader } from '../../chain/contracts.ts'
-import type { Hex } from '../../chain/types.ts'
 import { ZERO_ADDRESS } from '../../chain/types.ts'
 import type { Market } from '../world/market.ts'
 import type { MarketModel } from '../world/model.ts'
+import { difference, type Row } from './difference.ts'
 
 const PROPERTY = 'directory equals contract'
 
@@ -13,13 +12,9 @@ const query = (block: string) => `{
   vendors(first: 100${block && `, ${block}`}) { nodes {
     vendorId version owner pendingOwner operator payout active signingKey encryptionKey
     endpoints { bytes } profile { raw { bytes } } planCount } }
-  plans(first: 100${block && `, ${block}`}) { nodes { vendor { vendorId } planId price periodSeconds maxPeriods settlement onSale } }
+  plans(first: 100${block && `, ${block}`}) { nodes { vendor { vendorId } planId token price periodSeconds maxPeriods settlement onSale } }
   orders(first: 100${block && `, ${block}`}) { nodes {
     orderId vendorId planId keyHash controller startedAt endsAt periods paid refunded withdrawn status } } }`
-
-interface Row {
-  readonly [field: string]: unknown
-}
 
 export interface Answer {
   readonly _meta: {
@@ -45,9 +40,9 @@ const expected = (market: MarketModel, seconds: number) => ({
   })),
   plans: [...market.plans].map(([key, { terms, onSale }]) => {
     const [vendorId, planId] = key.split('/')
-    const { price, settlement, ...rest } = terms
+    const { token, price, settlement, ...rest } = terms
     const named = { vendor: { vendorId }, planId: Number(planId) }
-    return { ...named, ...rest, price: `${price}`, settlement: settlement.toUpperCase(), onSale }
+    return { ...named, ...rest, token: orNull(token), price: `${price}`, settlement: settlement.toUpperCase(), onSale }
   }),
   orders: [...market.orders.values()].map((order) => ({
     orderId: order.orderId,
@@ -64,19 +59,6 @@ const expected = (market: MarketModel, seconds: number) => ({
     status: order.cancelled ? 'CANCELLED' : seconds < order.endsAt ? 'RUNNING' : 'ENDED',
   })),
 })
-
-const lines = (rows: readonly Row[]): string[] =>
-  rows.map((row) => JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)))).sort()
-
-/** The first row in which two lists differ. */
-const difference = (told: readonly Row[], true_: readonly Row[]): string | undefined => {
-  const [a, b] = [lines(told), lines(true_)]
-  const extra = a.find((line) => !b.includes(line))
-  const missing = b.find((line) => !a.includes(line))
-  return extra === undefined && missing === undefined
-    ? undefined
-    : `tells ${extra ?? 'nothing'}, true is ${missing ?? 'nothing'}`
-}
 
 const compare = ({ world }: Market, answer: Answer): void => {
   const { block, completeness } = answer._meta
@@ -120,34 +102,5 @@ export const checkDirectoryAtEnd = async (market: Market, patienceMs: number): P
     if (!entry) continue
     const answer = await indexer.ask(query(`block: { number: ${entry.block.number} }`))
     if (answer) compare(market, answer as unknown as Answer)
-  }
-  await compareWithContracts(market)
-}
-
-/** The model, which the directory was held against, against the contracts. */
-const compareWithContracts = async ({ world }: Market): Promise<void> => {
-  const { registry, payments } = world.contracts
-  const reader = createContractReader(world.chain.node)
-  const { market, block } = world.history.head()
-  const count = await reader.vendorCount(registry, block.number)
-  if (count !== BigInt(market.vendors.size)) world.breach(PROPERTY, `${count} vendors, not ${market.vendors.size}`)
-  const hex = ({ bytes }: { bytes: Uint8Array }): Hex => `0x${Buffer.from(bytes).toString('hex')}`
-  for (const [vendorId, model] of market.vendors) {
-    const { vendor, plans } = await reader.listing(registry, vendorId, block.number)
-    const texts = { endpoints: vendor.endpoints.map(hex), profile: hex(vendor.profile) }
-    const found = difference([{ ...vendor, ...texts }], [{ ...model }])
-    if (found) world.breach(PROPERTY, `vendor ${vendorId}: the contract ${found}`)
-    for (const [index, plan] of plans.entries()) {
-      if (plan.onSale !== market.plans.get(`${vendorId}/${index + 1}`)?.onSale)
-        world.breach(PROPERTY, `plan ${vendorId}/${index + 1}: the contract tells another state of its sale`)
-    }
-  }
-  for (const order of market.orders.values()) {
-    const { startedAt, endsAt, periods, cancelled } = await reader.order(payments, order, block.number)
-    const found = difference(
-      [{ startedAt, endsAt, periods, cancelled }],
-      [{ startedAt: order.startedAt, endsAt: order.endsAt, periods: order.periods, cancelled: order.cancelled }],
-    )
-    if (found) world.breach(PROPERTY, `order ${order.orderId.slice(0, 10)}: the contract ${found}`)
   }
 }

@@ -53,3 +53,9 @@ export const checkLogin = (world: World, vendor: VendorActor, orderId: Hex, conn
   if (!runsInOneOf(world, hashes, orderId, nowSeconds(clock) - windowSeconds))
     world.breach(PROPERTY, `the proxy of ${vendor.name} let in order ${orderId.slice(0, 10)}, which does not run`)
 }
+
+/** A proxy refused the login of an order; notes by what its access ended before its time. */
+export const noteRevoked = ({ history, reach }: World, orderId: Hex): void => {
+  const order = history.head().market.orders.get(orderId)
+  if (order?.cancelled) reach(order.isGivenBack ? 'access revoked by a refund' : 'access revoked by a cancellation')
+}

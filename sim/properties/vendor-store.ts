@@ -1,14 +1,17 @@
 /** A vendor knows the orders of the blocks that it has read: no more after a reorg, no less after a crash. */
+import type { ChroveEvent, OrderCancelled, OrderPaid, OrderRefunded } from '../../chain/events.ts'
 import type { Market } from '../world/market.ts'
 import type { World } from '../world/world.ts'
+
+const isAccess = (event: ChroveEvent): event is OrderPaid | OrderCancelled | OrderRefunded =>
+  event.type === 'OrderPaid' || event.type === 'OrderCancelled' || event.type === 'OrderRefunded'
 
 /** Places of a vendor's orders' events on the branch that ends with a block; undefined when that is not known. */
 const placesOn = ({ history }: World, head: string, vendorId: bigint): string | undefined => {
   const places: string[] = []
   for (let entry = history.at(head); entry; entry = history.at(entry.block.parentHash)) {
     for (const event of entry.events) {
-      const isOrder = event.type === 'OrderPaid' || event.type === 'OrderCancelled'
-      if (!isOrder || event.vendorId !== vendorId) continue
+      if (!isAccess(event) || event.vendorId !== vendorId) continue
       places.push(`${event.evidence.blockNumber}:${event.evidence.logIndex} ${event.orderId}`)
     }
   }

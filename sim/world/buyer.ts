@@ -5,8 +5,10 @@ import type { Address, Hash, Hex } from '../../chain/types.ts'
 import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
+import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimJose, createSimNativeJose } from '../jose.ts'
+import { accountOf } from './accounts.ts'
 import type { World } from './world.ts'
 
 const PASSPHRASE = 'a buyer of a simulation'
@@ -65,10 +67,9 @@ const codeOf = (error: unknown): { code: string; retryable: boolean } => {
 export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const { loop, trace, random, chain, contracts } = world
   const name = `buyer-${index + 1}`
-  const account = world.accounts[10 + index]
-  if (!account) throw new Error('too few accounts')
+  const account = accountOf(world.accounts, 'buyer', index)
   const own = random.fork(name)
-  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const errors = drawClockErrors(own)
   const host = createSimHost({ loop, network: world.network, random, trace }, name, errors)
   const terminal = own.fork('terminal')
   const lostOutput = terminal.pick(LOST_OUTPUT)

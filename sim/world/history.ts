@@ -7,7 +7,8 @@ import type { ChroveEvent, Contracts } from '../../chain/events.ts'
 import { createRpc } from '../../chain/rpc.ts'
 import type { Hash } from '../../chain/types.ts'
 import type { SimBlock, SimChain } from '../chain.ts'
-import { afterEvent, emptyMarket, type MarketModel } from './model.ts'
+import { afterEvent } from './fold.ts'
+import { emptyMarket, type MarketModel } from './model.ts'
 
 export interface HistoryBlock {
   readonly block: SimBlock

@@ -1,5 +1,6 @@
 /** The directory, on a machine that may crash. */
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
+import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import type { World } from './world.ts'
 
@@ -23,7 +24,7 @@ export const createIndexerActor = (world: World): IndexerActor => {
       if (line[0] === 'log' && line[3] === 'chain.reorg') world.reach('indexer rolled back')
     },
   }
-  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const errors = drawClockErrors(own)
   const host = createSimHost({ loop, network: world.network, random, trace: watched }, name, errors)
   let indexer: Indexer | undefined
 

@@ -1,9 +1,15 @@
-/** The market world: vendors, buyers, a directory, a page, and someone who means no good, on one chain and network. */
+/**
+ * The market world: vendors with their tills, buyers, payers, a directory, a page, and those who mean no good, on one
+ * chain and network.
+ */
 import { createAdversary, type Adversary } from './adversary.ts'
 import { createBuyerActor, type BuyerActor } from './buyer.ts'
 import type { Ground } from './deployment.ts'
 import { createIndexerActor, type IndexerActor } from './indexer.ts'
 import { openPage } from './page.ts'
+import { createPayer, type Payer } from './payer.ts'
+import { createRelayer, type Relayer } from './relayer.ts'
+import { createTill, type Till } from './till.ts'
 import { createVendorActor, type Exchange, type VendorActor } from './vendor.ts'
 import { openWorld, type Sabotage, type World } from './world.ts'
 
@@ -11,6 +17,10 @@ export interface Market {
   readonly world: World
   readonly vendors: readonly VendorActor[]
   readonly buyers: readonly BuyerActor[]
+  readonly payers: readonly Payer[]
+  /** One for each vendor, in the same sequence. */
+  readonly tills: readonly Till[]
+  readonly relayer: Relayer
   readonly indexer: IndexerActor
   readonly adversary: Adversary
 }
@@ -33,6 +43,9 @@ export const openMarketWorld = async (
   }
   const vendors = Array.from({ length: world.knobs.vendors }, (_, index) => createVendorActor(world, index, seen))
   const buyers = Array.from({ length: world.knobs.buyers }, (_, index) => createBuyerActor(world, index))
+  const tills = vendors.map((_, index) => createTill(world, index))
+  const relayer = createRelayer(world)
+  const payers = Array.from({ length: world.knobs.payers }, (_, index) => createPayer(world, relayer, index))
   const indexer = createIndexerActor(world)
   const opening = async () => {
     await openPage(world)
@@ -40,8 +53,8 @@ export const openMarketWorld = async (
     for (const buyer of buyers) await buyer.init()
   }
   await world.loop.runUntil(opening(), OPENING_MS)
-  for (const vendor of vendors) vendor.start()
+  for (const each of [...vendors, ...tills]) each.start()
   indexer.start()
-  world.tell(`${vendors.length} vendors, ${buyers.length} buyers and a directory are open`)
-  return { world, vendors, buyers, indexer, adversary }
+  world.tell(`${vendors.length} vendors, ${buyers.length} buyers, ${payers.length} payers and a directory are open`)
+  return { world, vendors, buyers, payers, tills, relayer, indexer, adversary }
 }

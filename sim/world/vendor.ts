@@ -1,26 +1,25 @@
 /** A vendor: its service on a machine that may crash, and the person who runs it and changes its listing. */
-import { createAccount, type Account } from '../../chain/transactions.ts'
-import { registryCall } from '../../chain/contracts.ts'
-import type { Call, Receipt } from '../../chain/rpc.ts'
-import type { Hex } from '../../chain/types.ts'
+import { paymentsCall, registryCall } from '../../chain/contracts.ts'
+import type { Call } from '../../chain/rpc.ts'
+import { ZERO_ADDRESS, type Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
-import { fromHex, toHex } from '../../protocol/bytes.ts'
+import { toHex } from '../../protocol/bytes.ts'
 import { thumbprintOf, type RsaPrivateKey } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
 import type { VendorKeys } from '../../vendor/keys.ts'
 import { vendorSettingsSchema } from '../../vendor/settings.ts'
+import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimNativeJose } from '../jose.ts'
+import { accountOf } from './accounts.ts'
+import { createOffices, type Office, type Offices } from './offices.ts'
+import { createPerson, type Sent } from './person.ts'
 import type { World } from './world.ts'
 
 /** Ports of a vendor's machine. */
 const HTTP_PORT = 80
 const SOCKS5_PORT = 1080
-
-/** Changes that a person sends are tried so often. */
-const TRIES = 4
-const RETRY_MS = 20_000
 
 /** A question to /cert.info with its answer, as seen on the wire. */
 export interface Exchange {
@@ -49,7 +48,7 @@ export interface VendorActor {
   readonly host: SimHost
   readonly vendorId: bigint
   readonly uri: string
-  readonly accountKey: Hex
+  readonly addresses: Offices['addresses']
   readonly socks5: { readonly host: string; readonly port: number }
   /** As the service uses them now. */
   keys(): VendorKeys
@@ -58,13 +57,24 @@ export interface VendorActor {
   register(): Promise<void>
   start(): void
   crash(): void
-  /** Sends a transaction of the vendor's account; resolves when it is mined or given up. */
-  send(what: string, call: Call): Promise<Receipt | undefined>
+  /** Sends a transaction of whoever holds an office by the registry; resolves when it is mined or given up. */
+  send(what: string, call: Call, office?: Office): Promise<Sent>
+  /** Gives back what an order has not earned, and so much of what it has. */
+  giveBack(orderId: Hex, extra: bigint): Promise<void>
   /** New keys, on chain and in the service. */
   rotateKeys(): Promise<void>
   /** Where the vendor's database stood, oldest first. */
   readonly standpoints: readonly Standpoint[]
 }
+
+/** What every vendor sells at first. */
+const plans = [
+  { inToken: false, price: 1_000_003n, periodSeconds: 600, maxPeriods: 20, settlement: 'Streamed' },
+  { inToken: false, price: 77_777n, periodSeconds: 3600, maxPeriods: 48, settlement: 'Streamed' },
+  { inToken: false, price: 5_000_000n, periodSeconds: 1800, maxPeriods: 10, settlement: 'Instant' },
+  { inToken: true, price: 250_007n, periodSeconds: 900, maxPeriods: 30, settlement: 'Streamed' },
+  { inToken: true, price: 1_500_000n, periodSeconds: 1800, maxPeriods: 10, settlement: 'Instant' },
+] as const
 
 export const createVendorActor = (
   world: World,
@@ -74,8 +84,8 @@ export const createVendorActor = (
   const { loop, trace, random, chain, chainId, contracts, knobs } = world
   const name = `vendor-${index + 1}`
   const vendorId = BigInt(index + 1)
-  const account = world.accounts[index]
-  if (!account) throw new Error('too few accounts')
+  const offices = createOffices(world, name, index)
+  const account = accountOf(world.accounts, 'owner', index)
   const standpoints: Standpoint[] = []
   const noteStandpoint = () => {
     const [row] = host.inspect('vendor', 'select hash from blocks order by number desc limit 1') as { hash: string }[]
@@ -89,7 +99,7 @@ export const createVendorActor = (
     },
   }
   const own = random.fork(name)
-  const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
+  const errors = drawClockErrors(own)
   const host = createSimHost({ loop, network: world.network, random, trace: watched }, name, errors)
   const settings = vendorSettingsSchema.parse({
     chainId: `${chainId}`,
@@ -119,7 +129,6 @@ export const createVendorActor = (
     accountKey: account.privateKey,
   })
   let keys = freshKeys()
-  let operator: Account | undefined
   let clock: Clock | undefined
   let answering = 0
 
@@ -128,7 +137,7 @@ export const createVendorActor = (
     const { life, network } = effects
     const door = chain.door(name, life)
     clock = effects.clock
-    operator = createAccount({ chain: chain.door(`${name} person`, life), clock }, chainId, fromHex(account.privateKey))
+    offices.open({ chain: chain.door(`${name} person`, life), clock })
     answering = 0
     const jose = createSimNativeJose(effects.random.fork('jose'), world.keys)
     const whole = { ...effects, chain: door, jose }
@@ -161,33 +170,31 @@ export const createVendorActor = (
     host,
     vendorId,
     uri: formatVendorUri({ chainId, registry: contracts.registry, vendorId }),
-    accountKey: account.privateKey,
+    addresses: offices.addresses,
     socks5: { host: name, port: SOCKS5_PORT },
     keys: () => keys,
     clock: () => clock,
     standpoints,
 
     register: async () => {
-      const person = createAccount({ chain: chain.node, clock: trueClock(loop) }, chainId, fromHex(account.privateKey))
-      const send = async (call: Call) => person.send(await person.quote(call))
+      const person = createPerson(world, name, account, { chain: chain.node, clock: trueClock(loop) })
+      const send = async (call: Call) => {
+        const { receipt } = await person.send('registration', call)
+        if (!receipt) throw new Error('a vendor could not register')
+      }
       const { signingKey, encryptionKey } = thumbprints(keys)
       await send(
         registryCall(contracts.registry, 'register', {
-          operator: `0x${'0'.repeat(40)}` as never,
-          payout: account.address.toLowerCase() as never,
+          operator: offices.addresses.operator,
+          payout: offices.addresses.owner,
           signingKey,
           encryptionKey,
           endpoints: [name],
           profile: JSON.stringify({ title: name, description: 'a proxy', serviceTypes: ['proxy'], regions: ['NL'] }),
         }),
       )
-      const plans = [
-        { price: 1_000_003n, periodSeconds: 600, maxPeriods: 20, settlement: 'Streamed' as const },
-        { price: 77_777n, periodSeconds: 3600, maxPeriods: 48, settlement: 'Streamed' as const },
-        { price: 5_000_000n, periodSeconds: 1800, maxPeriods: 10, settlement: 'Instant' as const },
-      ]
       for (const plan of plans) {
-        const input = { ...plan, token: `0x${'0'.repeat(40)}` as never, title: `plan of ${name}` }
+        const input = { ...plan, token: plan.inToken ? world.token.address : ZERO_ADDRESS, title: `plan of ${name}` }
         await send(registryCall(contracts.registry, 'addPlan', vendorId, input))
       }
     },
@@ -202,30 +209,20 @@ export const createVendorActor = (
 
     crash: () => host.crash(),
 
-    send: async (what, call) => {
-      const [person, its] = [operator, clock]
-      if (!person || !its || !host.isRunning()) return undefined
-      for (let tries = 0; tries < TRIES; tries++) {
-        try {
-          const receipt = await person.send(await person.quote(call))
-          world.tell(`${name}: ${what} is on chain`)
-          return receipt
-        } catch (error) {
-          const { code, retryable } = error as { code?: string; retryable?: boolean }
-          if (code === undefined) throw error
-          world.trace.add('operator', name, what, code)
-          if (!retryable) return undefined
-          await its.sleep(RETRY_MS)
-        }
-      }
-      return undefined
+    send: async (what, call, office = 'operator') => (host.isRunning() ? offices.send(what, call, office) : {}),
+
+    giveBack: async (orderId, extra) => {
+      const call = paymentsCall(contracts.payments, 'vendorRefund', orderId, extra)
+      const { receipt, refusal } = await actor.send('refund', call)
+      if (receipt) world.reach(extra > 0n ? 'order refunded with extra' : 'order refunded by its vendor')
+      if (refusal === 'Payments_RefundTooLarge') world.reach('refund of more than was earned refused')
     },
 
     rotateKeys: async () => {
       const next = freshKeys()
       const { signingKey, encryptionKey } = thumbprints(next)
       const call = registryCall(contracts.registry, 'setKeys', vendorId, signingKey, encryptionKey)
-      if (!(await actor.send('new keys', call))) return
+      if (!(await actor.send('new keys', call)).receipt) return
       world.reach('vendor changed its keys')
       keys = next
       host.crash()

@@ -3,6 +3,8 @@
  */
 import type { BuyerEffects } from '../../buyer/lib/index.ts'
 import type { Contracts } from '../../chain/events.ts'
+import type { Address } from '../../chain/types.ts'
+import type { Chain } from '../../effects/chain.ts'
 import type { IndexerEffects } from '../../indexer/index.ts'
 import type { VendorEffects } from '../../vendor/index.ts'
 import { openSimChain, type Reorg, type SimChain } from '../chain.ts'
@@ -17,6 +19,8 @@ import type { Ground } from './deployment.ts'
 import { createHistory, type History, type HistoryBlock } from './history.ts'
 import type { Reachable, Reached } from './reached.ts'
 import { createStorm, type Storm } from './storm.ts'
+import type { TillEffects } from './till.ts'
+import type { Token } from './token.ts'
 
 /** A property that does not hold, and what shows it. */
 export interface Breach {
@@ -29,8 +33,11 @@ export interface Sabotage {
   readonly vendor?: (effects: VendorEffects, random: SimRandom) => VendorEffects
   readonly buyer?: (effects: BuyerEffects, random: SimRandom) => BuyerEffects
   readonly indexer?: (effects: IndexerEffects, random: SimRandom) => IndexerEffects
-  /** Wei that the bookkeeper of the money property adds to what was paid out, for each wei. */
+  readonly payer?: (chain: Chain) => Chain
+  readonly till?: (effects: TillEffects) => TillEffects
+  /** The bookkeeper of the money property counts what is paid out to vendors twice, in the native coin or the token. */
   readonly countsPayoutsTwice?: boolean
+  readonly countsTokenPayoutsTwice?: boolean
   /** The `buy` command acknowledges what it bought before it has said so. */
   readonly acknowledgesUnsaid?: boolean
 }
@@ -39,6 +46,7 @@ export interface Sabotage {
 export interface Knobs {
   readonly vendors: number
   readonly buyers: number
+  readonly payers: number
   /** Between two blocks, in calm pace; milliseconds. */
   readonly blockMs: number
   /** How often services look for new blocks, milliseconds. */
@@ -59,6 +67,9 @@ export interface World {
   readonly chain: SimChain
   readonly chainId: bigint
   readonly contracts: Contracts
+  readonly token: Token
+  /** An account that refuses the native coin. */
+  readonly refuser: Address
   readonly accounts: readonly SimAccount[]
   readonly history: History
   readonly keys: KeyPool
@@ -98,11 +109,12 @@ const drawKnobs = (random: SimRandom): Knobs => {
     confirmations: random.int(0, 2),
     finalityDepth,
     rates,
+    payers: random.int(1, 2),
   }
 }
 
 export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage): Promise<World> => {
-  const { edr, registry, payments } = ground
+  const { edr, registry, payments, token, refuser } = ground
   const contracts = { registry, payments }
   const loop = createLoop()
   const trace = createTrace(loop)
@@ -155,6 +167,8 @@ export const openWorld = async (ground: Ground, seed: number, sabotage: Sabotage
     chain,
     chainId: edr.chainId,
     contracts,
+    token,
+    refuser,
     accounts: edr.accounts,
     history,
     keys: createKeyPool(),
