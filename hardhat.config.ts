@@ -39,7 +39,7 @@ export default defineConfig({
   test: {
     solidity: {
       fuzz: { runs: 256 },
-      invariant: { runs: 24, depth: 64, failOnRevert: true },
+      invariant: { runs: 256, depth: 100, failOnRevert: true },
     },
   },
 })
