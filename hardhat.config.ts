@@ -61,7 +61,7 @@ export default defineConfig({
     solidity: {
       fsPermissions: { readFile: ['protocol/vectors/payments-typed-data.json'] },
       fuzz: { runs: 256 },
-      invariant: { runs: 24, depth: 64, failOnRevert: true },
+      invariant: { runs: 256, depth: 100, failOnRevert: true },
     },
   },
 })
