@@ -32,6 +32,8 @@ interface Tables {
   early_codes: { id: string; ts_seconds: number }
 }
 
+type Row = Selectable<Tables['order_events']>
+
 export interface VendorStore extends Projection {
   /** Orders of a key, ended ones included. */
   ordersOfKey(keyHash: Hex): Promise<readonly PaidOrder[]>
@@ -68,16 +70,12 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
   /** Orders by key, as asked for since the last change: buyers ask far more often than they pay. */
   let answers = new Map<string, PaidOrder[]>()
 
-  const fold = async (events: ReturnType<typeof select>): Promise<PaidOrder[]> => {
-    const orders = new Map<string, PaidOrder>()
-    for (const row of await events.execute()) {
-      const order = foldOrder(orders.get(row.order_id), changeOf(row))
-      if (order) orders.set(row.order_id, order)
-    }
-    return [...orders.values()]
-  }
   const select = () =>
     db.selectFrom('order_events').selectAll().orderBy('order_id').orderBy('block_number').orderBy('log_index')
+  /** Built once: to build a query takes longer than to answer this one. */
+  const eventsOfKey = select()
+    .where('order_id', 'in', (eb) => eb.selectFrom('order_events').select('order_id').where('key_hash', '=', ''))
+    .compile()
 
   return {
     async recorded() {
@@ -109,26 +107,24 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
       const current = answers
       const known = current.get(keyHash)
       if (known) return known
-      const orders = await fold(
-        select().where('order_id', 'in', (eb) =>
-          eb.selectFrom('order_events').select('order_id').where('key_hash', '=', keyHash),
-        ),
-      )
+      const { rows } = await db.executeQuery<Row>({ ...eventsOfKey, parameters: [keyHash] })
+      const orders = fold(rows)
       // Of strangers' keys there is no end.
       if (orders.length > 0) current.set(keyHash, orders)
       return orders
     },
 
     async runningOrders(nowSeconds) {
-      const orders = await fold(
-        select().where('order_id', 'in', (eb) =>
-          eb.selectFrom('order_events').select('order_id').where('ends_at_seconds', '>', nowSeconds),
-        ),
+      const events = select().where('order_id', 'in', (eb) =>
+        eb.selectFrom('order_events').select('order_id').where('ends_at_seconds', '>', nowSeconds),
       )
+      const orders = fold(await events.execute())
       return orders.filter((order) => order.endsAtSeconds > nowSeconds)
     },
 
-    allOrders: () => fold(select()),
+    async allOrders() {
+      return fold(await select().execute())
+    },
 
     async rememberCode(id, tsSeconds) {
       await db.insertInto('early_codes').values({ id, ts_seconds: tsSeconds }).execute()
@@ -142,6 +138,16 @@ export const openVendorStore = async (dialect: Dialect, vendorId: bigint): Promi
 
     close: () => db.destroy(),
   }
+}
+
+/** @param events in the chain's order */
+const fold = (events: readonly Row[]): PaidOrder[] => {
+  const orders = new Map<string, PaidOrder>()
+  for (const row of events) {
+    const order = foldOrder(orders.get(row.order_id), changeOf(row))
+    if (order) orders.set(row.order_id, order)
+  }
+  return [...orders.values()]
 }
 
 const insert = async (tx: Transaction<Tables>, event: AccessEvent): Promise<void> => {
@@ -163,7 +169,7 @@ const insert = async (tx: Transaction<Tables>, event: AccessEvent): Promise<void
 }
 
 /** Rows are written by `insert` alone, so their texts are hex and a payment has all its columns. */
-const changeOf = (row: Selectable<Tables['order_events']>): OrderChange => {
+const changeOf = (row: Row): OrderChange => {
   const orderId = row.order_id as Hex
   const endsAt = row.ends_at_seconds
   if (row.type !== 'OrderPaid') return { type: row.type, orderId, endsAt }
