@@ -13,14 +13,20 @@ const senderOf = (signed: Transaction): Address => parseAddress(signed.from ?? '
 /**
  * Offers a signed transaction to the node. After a passing fault it is unknown whether the node has it, which is no
  * error here: `untilMined` offers it again.
+ * @param usedAt where a used nonce counts
  * @throws ERR_TRANSACTION_REFUSED | ERR_TRANSACTION_REPLACED
  */
-export const broadcast = async (rpc: Rpc, signed: Transaction, signal?: AbortSignal): Promise<void> => {
+export const broadcast = async (
+  rpc: Rpc,
+  signed: Transaction,
+  signal?: AbortSignal,
+  usedAt: 'latest' | 'finalized' = 'latest',
+): Promise<void> => {
   try {
     await rpc.sendRawTransaction(signed.serialized as Hex, signal)
   } catch (error) {
     if (!(error instanceof ChainError)) throw error
-    if (error.code === 'ERR_CHAIN_REFUSED') await explainRefusal(rpc, signed, error, signal)
+    if (error.code === 'ERR_CHAIN_REFUSED') await explainRefusal(rpc, signed, error, usedAt, signal)
   }
 }
 
@@ -29,12 +35,13 @@ const explainRefusal = async (
   rpc: Rpc,
   signed: Transaction,
   cause: ChainError,
+  usedAt: 'latest' | 'finalized',
   signal?: AbortSignal,
 ): Promise<void> => {
   let known: boolean
   let used: number
   try {
-    used = await rpc.nonce(senderOf(signed), 'latest', signal)
+    used = await rpc.nonce(senderOf(signed), usedAt, signal)
     // Asked after the nonce: if this transaction used it, the node knows it by now.
     known = await rpc.knowsTransaction(hashOf(signed), signal)
   } catch (error) {
@@ -72,10 +79,34 @@ export const untilMined = async (
   throw new TransactionError('ERR_TRANSACTION_PENDING', 'it was not mined in time and may still be', hashOf(signed))
 }
 
-/** A node that refuses now, perhaps for its fee, may take it later: only a lost nonce ends the waiting. */
+/**
+ * Brings in a transaction that may have been sent before.
+ * @throws ContractRevert | TransactionError
+ */
+export const redeliver = async (
+  effects: { readonly clock: Clock },
+  rpc: Rpc,
+  signed: Transaction,
+  signal?: AbortSignal,
+): Promise<Receipt> => {
+  await rebroadcast(rpc, signed, signal)
+  try {
+    return await untilMined(effects, rpc, signed, signal)
+  } catch (error) {
+    // Whoever refuses it after all this time did not just lag.
+    if (error instanceof TransactionError && error.retryable) await broadcast(rpc, signed, signal)
+    throw error
+  }
+}
+
+/**
+ * A node that refuses now, perhaps for its fee, may take it later: only a lost nonce ends the waiting. Nodes behind one
+ * address lag behind each other, and one may know that the nonce is used while another does not know by what; what used
+ * it in a finalized block they all know.
+ */
 const rebroadcast = async (rpc: Rpc, signed: Transaction, signal?: AbortSignal): Promise<void> => {
   try {
-    await broadcast(rpc, signed, signal)
+    await broadcast(rpc, signed, signal, 'finalized')
   } catch (error) {
     if (!(error instanceof TransactionError && error.code === 'ERR_TRANSACTION_REFUSED')) throw error
   }

@@ -38,8 +38,8 @@ export interface Rpc {
   estimateGas(call: Call, signal?: AbortSignal): Promise<bigint>
   fees(signal?: AbortSignal): Promise<Fees>
   balanceWei(address: Address, signal?: AbortSignal): Promise<bigint>
-  /** Transactions an account has sent: mined ones, or those the node holds too. */
-  nonce(address: Address, at: 'latest' | 'pending', signal?: AbortSignal): Promise<number>
+  /** Transactions an account has sent: mined ones, those the node holds too, or only those no reorg undoes. */
+  nonce(address: Address, at: 'latest' | 'pending' | 'finalized', signal?: AbortSignal): Promise<number>
   sendRawTransaction(raw: Hex, signal?: AbortSignal): Promise<void>
   /** Whether the node holds a transaction, mined or waiting. */
   knowsTransaction(hash: Hash, signal?: AbortSignal): Promise<boolean>

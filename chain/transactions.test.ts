@@ -225,6 +225,40 @@ describe('transactions on a real EVM', () => {
     await assert.rejects(accountOf(1).resend(stored), { code: 'ERR_TRANSACTION_REPLACED', retryable: false })
   })
 
+  it('are not given up for nodes behind one address that lag behind each other', async () => {
+    await register()
+    const buyer = accountOf(1)
+    let stored: Hex = '0x'
+    const sent = await buyer.send(await buyer.quote(buyCall(buyer)), { persist: async (raw) => void (stored = raw) })
+    // Some of them do not have the newest block yet, in which it is; so none of them calls that final.
+    let looks = 0
+    const lagging: Chain = {
+      async request(method, params) {
+        if (method === 'eth_getTransactionCount' && params[1] === 'finalized') return '0x0'
+        if (method === 'eth_getTransactionByHash') return null
+        if (method === 'eth_getTransactionReceipt' && ++looks < 40) return null
+        return evm.request(method, params)
+      },
+    }
+    assert.deepEqual(await accountOf(1, lagging).resend(stored), sent)
+  })
+
+  it('that nobody takes are given up after long waiting', async () => {
+    await register()
+    const poor = createAccount(
+      { chain: evm, clock: { ...mining, sleep: async () => {} } },
+      chainId,
+      new Uint8Array(32).fill(9),
+    )
+    const rich = accountOf(1)
+    const quote = await rich.quote(buyCall(rich))
+    let stored: Hex = '0x'
+    const persist = async (raw: Hex) => void (stored = raw)
+    const sending = poor.send({ ...quote, call: { ...quote.call, from: poor.address } }, { persist })
+    await assert.rejects(sending, { code: 'ERR_TRANSACTION_REFUSED' })
+    await assert.rejects(poor.resend(stored), { code: 'ERR_TRANSACTION_REFUSED', retryable: false })
+  })
+
   it('survive a node that fails at any one question, that loses what it took, or that took it and denies it', async () => {
     await register()
     const buyer = accountOf(1)

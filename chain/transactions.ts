@@ -6,7 +6,7 @@ import { Transaction, Wallet } from 'ethers'
 import type { Chain } from '../effects/chain.ts'
 import type { Clock } from '../effects/clock.ts'
 import { toHex } from '../protocol/bytes.ts'
-import { broadcast, untilMined } from './deliver.ts'
+import { broadcast, redeliver, untilMined } from './deliver.ts'
 import { TransactionError } from './errors.ts'
 import { GAS_MARGIN_PERCENT } from './limits.ts'
 import { type Call, createRpc, type Receipt } from './rpc.ts'
@@ -125,9 +125,7 @@ export const createAccount = (effects: AccountEffects, chainId: bigint, privateK
     },
 
     async resend(raw, signal) {
-      const signed = Transaction.from(raw)
-      await broadcast(rpc, signed, signal)
-      return untilMined(effects, rpc, signed, signal)
+      return redeliver(effects, rpc, Transaction.from(raw), signal)
     },
   }
 }

@@ -40,7 +40,7 @@ const run = async (
       userHome: '/home/somebody',
       userFiles: { read: () => Promise.reject(new Error('unused')), create: () => Promise.reject(new Error('unused')) },
       terminal: {
-        out: (text) => (out += text),
+        out: async (text) => void (out += text),
         err: (text) => (err += text),
         interactive: false,
         askSecret: () => Promise.reject(new Error('not interactive')),
@@ -116,6 +116,16 @@ describe('a command line', () => {
     assert.equal((await run(['try', 'a'], failing(false))).exitCode, 1)
     assert.equal((await run(['try', 'a'], failing(true))).exitCode, 3)
     assert.equal((await run(['try', 'a'], async () => ({ ...say('no'), ok: false }))).exitCode, 1)
+  })
+
+  it('with --json prints no second object when it fails after its result', async () => {
+    const act = async (session: Session) => {
+      await session.print(say('done'))
+      throw Object.assign(new Error('no'), { code: 'ERR_NO', retryable: false })
+    }
+    const { exitCode, out, err } = await run(['try', 'a', '--json'], act)
+    assert.deepEqual([exitCode, err], [1, 'chrove: no (ERR_NO)\n'])
+    assert.equal((JSON.parse(out) as { text: string }).text, 'done')
   })
 
   it('ends with 130 when interrupted, whatever the command then throws', async () => {

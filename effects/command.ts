@@ -24,8 +24,8 @@ export interface Session {
   readonly userFiles: UserFiles
   /** Progress for people, on standard error; made safe for a terminal. */
   say(text: string): void
-  /** Prints the result of a command that goes on after it; others return theirs. */
-  print(output: Output): void
+  /** Prints the result of a command that goes on after it, once it is out of this process; others return theirs. */
+  print(output: Output): Promise<void>
   /**
    * The passphrase from `CHROVE_PASSPHRASE`, else asked for.
    * @param fresh a new one: it is asked for twice
@@ -80,9 +80,11 @@ export const runCommandLine = async (
   const { terminal } = world
   const wantsJson = world.arguments.includes('--json')
   let exitCode: number = EXIT_CODES.ok
-  const print = ({ json, text, ok = true }: Output) => {
+  let hasPrinted = false
+  const print = ({ json, text, ok = true }: Output): Promise<void> => {
     if (!ok) exitCode = EXIT_CODES.refused
-    terminal.out(wantsJson ? `${jsonLine({ ok, ...json })}\n` : `${terminalSafe(text)}\n`)
+    hasPrinted = true
+    return terminal.out(wantsJson ? `${jsonLine({ ok, ...json })}\n` : `${terminalSafe(text)}\n`)
   }
   const context: CommandContext = {
     action:
@@ -91,13 +93,14 @@ export const runCommandLine = async (
         const command = given.at(-1) as Command
         const session = await openSession(world, command, print, defaults)
         const output = await act(session, ...(given.slice(0, -1) as unknown as Args))
-        if (output) print(output)
+        if (output) await print(output)
       },
   }
 
-  const fail = ({ code, message, exitCode: failed }: Failure): number => {
+  const fail = async ({ code, message, exitCode: failed }: Failure): Promise<number> => {
     const sentence = terminalSafe(message).replaceAll('\n', ' ')
-    if (wantsJson) terminal.out(`${jsonLine({ ok: false, error: { code, message: sentence } })}\n`)
+    // There is one JSON object on standard output.
+    if (wantsJson && !hasPrinted) await terminal.out(`${jsonLine({ ok: false, error: { code, message: sentence } })}\n`)
     else terminal.err(`chrove: ${sentence} (${code})\n`)
     return failed
   }
@@ -113,15 +116,15 @@ export const runCommandLine = async (
       if (error.exitCode === 0) return EXIT_CODES.ok
       // commander has printed its help already when that is all that is wrong.
       const message = error.code === 'commander.help' ? 'a command is missing: see --help' : error.message
-      return fail({ code: 'ERR_USAGE', message: message.replace(/^error: /, ''), exitCode: EXIT_CODES.usage })
+      return await fail({ code: 'ERR_USAGE', message: message.replace(/^error: /, ''), exitCode: EXIT_CODES.usage })
     }
     if (world.signal.aborted) {
       const message = 'interrupted; nothing that was paid for is lost'
-      return fail({ code: 'ERR_INTERRUPTED', message, exitCode: EXIT_CODES.interrupted })
+      return await fail({ code: 'ERR_INTERRUPTED', message, exitCode: EXIT_CODES.interrupted })
     }
     const failure = failureOf(error)
     if (failure.exitCode === EXIT_CODES.bug) terminal.err(`${terminalSafe((error as Error).stack ?? '')}\n`)
-    return fail(failure)
+    return await fail(failure)
   }
 }
 
@@ -149,7 +152,7 @@ Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault: try again,
 const guard = (command: Command, terminal: Terminal): void => {
   command.exitOverride()
   command.configureOutput({
-    writeOut: (text) => terminal.out(text),
+    writeOut: (text) => void terminal.out(text),
     writeErr: (text) => terminal.err(text),
     // Told once, by `fail`, in the form that was asked for.
     outputError: () => {},
@@ -166,7 +169,7 @@ const guard = (command: Command, terminal: Terminal): void => {
 const openSession = async (
   world: CommandWorld,
   command: Command,
-  print: (output: Output) => void,
+  print: Session['print'],
   defaults: ActionDefaults,
 ): Promise<Session> => {
   const { environment, terminal, signal } = world

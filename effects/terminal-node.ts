@@ -6,7 +6,10 @@ import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'
 
 export const createTerminal = (): Terminal => ({
-  out: (text) => void process.stdout.write(text),
+  out: (text) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(text, (error) => (error ? reject(error) : resolve()))
+    }),
   err: (text) => void process.stderr.write(text),
   interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
   askSecret: async (question) => {

@@ -1,8 +1,8 @@
 /** The door to the person or script that runs a command. Results go out; all else is said beside them. */
 
 export interface Terminal {
-  /** Result, on standard output; nothing is added to it. */
-  out(text: string): void
+  /** Result, on standard output; nothing is added to it. Resolves once it is out of this process. */
+  out(text: string): Promise<void>
   /** Progress, questions and errors, on standard error. */
   err(text: string): void
   /** Whether a person is there to be asked. */

@@ -35,7 +35,7 @@ export interface ChroveOptions {
 export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }: ChroveOptions): Chrove => {
   const start = (args: readonly string[], signal: AbortSignal, onOut: (text: string) => void): Promise<number> => {
     const terminal: Terminal = {
-      out: onOut,
+      out: async (text) => onOut(text),
       err: onSaid,
       interactive: false,
       askSecret: () => Promise.reject(new Error('nobody is here to be asked')),

@@ -14,6 +14,8 @@ export interface Ending {
 export interface Child {
   /** The first line of its standard output, from JSON. @throws Error when it ends without one */
   readonly answer: Promise<Record<string, unknown>>
+  /** Its standard output is gone, as if its terminal had been closed: what it says from now on reaches nobody. */
+  hangUp(): void
   /** Resolves when it has ended, however that was. */
   readonly ended: Promise<Ending>
   /** kill -9; resolves when it has ended. */
@@ -43,21 +45,23 @@ export const startChild = (
     return { exitCode: exitCode as number | null, said }
   })
   child.stderr.on('data', (chunk) => (complained += String(chunk)))
-  const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
+  const firstLine = new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (chunk) => {
       said += String(chunk)
       const [line = '', ...rest] = said.split('\n')
-      if (rest.length > 0) resolve(JSON.parse(line) as Record<string, unknown>)
+      if (rest.length > 0) resolve(line)
     })
     child.once('close', (code, signal) => {
       reject(new Error(`${script} ended without an answer (${code ?? signal}): ${complained}`))
     })
   })
+  const answer = firstLine.then((line) => JSON.parse(line) as Record<string, unknown>)
   // It may be killed before anybody asks.
   answer.catch(() => {})
   return {
     answer,
     ended,
+    hangUp: () => void child.stdout.destroy(),
     async kill() {
       child.kill('SIGKILL')
       return ended

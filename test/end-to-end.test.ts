@@ -65,7 +65,7 @@ const shapes = {
     order: z
       .strictObject({ orderId: hex(32), endsAtSeconds: seconds, transactionHash: hex(32), feeWei: amount })
       .optional(),
-    resumed: z.literal(false).optional(),
+    resumed: z.literal(false),
   }),
   credentials: z.strictObject({
     ok: z.literal(true),
@@ -88,6 +88,7 @@ const shapes = {
         earnedWei: amount,
         refundableWei: amount,
         hasCredentials: z.boolean(),
+        acknowledged: z.boolean(),
       }),
     ),
     resumed: z.array(z.strictObject({ orderId: hex(32), outcome: z.enum(['paid', 'failed']) })),

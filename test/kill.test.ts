@@ -11,7 +11,6 @@ import { createContractReader } from '../chain/contracts.ts'
 import { decodeLog } from '../chain/decode-log.ts'
 import type { OrderPaid } from '../chain/events.ts'
 import { createRpc } from '../chain/rpc.ts'
-import type { Buyer } from '../buyer/lib/index.ts'
 import { createNodeEffects } from '../effects/node.ts'
 import type { Server } from '../protocol/credentials.ts'
 import { createSimRandom, type SimRandom } from '../sim/random.ts'
@@ -108,7 +107,9 @@ describe('kill -9 of vendor and directory while buyers buy', () => {
     const given = new Map<string, readonly Server[]>()
     const collecting: Promise<unknown>[] = []
     const buyAndCollect = async ({ buyer }: OpenedBuyer): Promise<void> => {
-      const { orderId } = await buyer.buy({ vendor: shop.uri, planId: 1, periods: 1 })
+      const bought = await buyer.buy({ vendor: shop.uri, planId: 1, periods: 1 })
+      await buyer.acknowledge(bought)
+      const { orderId } = bought
       // This may take more than one life of the vendor.
       collecting.push(buyer.collect(orderId, PATIENT).then(({ servers }) => given.set(orderId, servers)))
     }
@@ -191,12 +192,6 @@ describe('kill -9 of a buyer', () => {
   const chrove = (home: string, rpc: string, ...args: readonly string[]): Child =>
     startChild('buyer/main.ts', [...args, '--json', '--home', home, '--rpc', rpc], { CHROVE_PASSPHRASE: PASSPHRASE })
 
-  /** What a person does whose computer went out: looks what became of it, and buys if there is no order. */
-  const finish = async (buyer: Buyer): Promise<void> => {
-    await buyer.resume()
-    if ((await buyer.orders()).length === 0) await buyer.buy({ vendor: shop.uri, planId: 1, periods: 1 })
-  }
-
   /** @returns whether the chain had the payment when the process died */
   const trial = async (random: SimRandom, fatalCall: number, home: string, payer: string): Promise<boolean> => {
     const payments = async () => (await paymentsOf(market)).filter(({ controller }) => controller === payer)
@@ -205,6 +200,7 @@ describe('kill -9 of a buyer', () => {
       chrove(home, rpc, 'buy', shop.uri, '1', '--yes'),
     )
     await buying.killed
+    const { said } = await buying.child.kill()
     const hadPaid = (await payments()).length > earlier
     if (random.chance(0.25)) {
       const looking = await startDoomed(market, random, random.int(1, 6), (rpc) => chrove(home, rpc, 'orders'))
@@ -212,7 +208,8 @@ describe('kill -9 of a buyer', () => {
     }
 
     const buyer = buyerAt(market, home)
-    await finish(buyer)
+    // What a person does whose computer went out: the same again, unless the answer was seen.
+    if (said === '') await buyer.buy({ vendor: shop.uri, planId: 1, periods: 1 })
     const [paid, ...more] = (await payments()).slice(earlier)
     assert.ok(paid, 'paid')
     assert.deepEqual(more, [], 'and not twice')
@@ -241,4 +238,33 @@ describe('kill -9 of a buyer', () => {
     await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)))
     t.diagnostic(`${TRIALS} kills, ${paidWhenKilled} of them after the payment was on chain`)
   })
+
+  it(
+    'that loses its terminal tells the next command of what it bought, and pays again only after that',
+    LIMIT,
+    async () => {
+      const { home, buyer } = await openBuyer(market, 'hung-up')
+      const buy = ['buy', shop.uri, '1', '--yes']
+      const unheard = chrove(home, market.chain.url, ...buy)
+      unheard.hangUp()
+      assert.equal((await unheard.ended).said, '')
+      const [first, ...none] = await buyer.orders()
+      assert.ok(first)
+      assert.deepEqual(none, [])
+
+      const looked = await chrove(home, market.chain.url, ...buy, '--dry-run').answer
+      assert.deepEqual([looked.resumed, (looked.order as { orderId: string }).orderId], [true, first.orderId])
+      const told = await startChild('buyer/main.ts', [...buy, '--home', home], { CHROVE_PASSPHRASE: PASSPHRASE }).ended
+      assert.match(told.said, /^Nothing is paid now: /)
+      assert.match(told.said, new RegExp(`^Order ${first.orderId}$`, 'm'))
+      assert.equal((await buyer.orders()).length, 1)
+
+      const { resumed, order } = await chrove(home, market.chain.url, ...buy).answer
+      assert.equal(resumed, false)
+      assert.deepEqual(
+        (await buyer.orders()).map(({ orderId }) => orderId),
+        [first.orderId, (order as { orderId: string }).orderId],
+      )
+    },
+  )
 })

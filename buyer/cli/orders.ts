@@ -5,7 +5,7 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import type { Output } from '../../effects/command-output.ts'
 import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import type { Server } from '../../protocol/credentials.ts'
-import type { Credentials, Offer, OrderView, Wanted } from '../lib/index.ts'
+import type { Buyer, Credentials, Offer, OrderView, Wanted } from '../lib/index.ts'
 import { openBuyer, wholeNumber } from './open-buyer.ts'
 import { coin, oneLine, table, timeText } from './text.ts'
 
@@ -28,8 +28,8 @@ export const addOrderCommands = (program: Command, context: CommandContext): voi
       'after',
       `
 The price is read from the chain. The key is saved before anything is paid, so
-an interrupted purchase is neither lost nor paid twice: the same command, or
-\`chrove orders\`, ends it.
+a purchase that was cut off, at any moment, is neither lost nor paid twice: the
+same command again tells what became of it.
 
 Examples:
   $ chrove buy 1 2 --dry-run
@@ -83,13 +83,10 @@ const buy = async (
   vendor: string | undefined,
   plan: string | undefined,
   options: BuyCommandOptions,
-): Promise<Output> => {
+): Promise<Output | undefined> => {
   const buyer = openBuyer(session)
   const wanted = wantedOf(vendor, plan, options)
-  if (options.dryRun) {
-    const offer = await buyer.quote(wanted, session.signal)
-    return { json: { dryRun: true, offer }, text: `${offerText(offer)}\nNothing was sent (--dry-run)` }
-  }
+  if (options.dryRun) return dryRun(session, buyer, wanted)
   const approve = async (offer: Offer): Promise<void> => {
     session.say(offerText(offer))
     if (!options.yes)
@@ -97,15 +94,37 @@ const buy = async (
     session.say('Paying...')
   }
   const { offer, ...order } = await buyer.buy(wanted, { approve, signal: session.signal })
-  if (!offer) session.say('An interrupted purchase of the same was ended instead of paying again')
-  return {
+  await session.print({
     json: { dryRun: false, resumed: offer === undefined, order, ...(offer ? { offer } : {}) },
     text: [
+      ...(offer ? [] : [EARLIER]),
       `Order ${order.orderId}`,
       `Paid until ${timeText(order.endsAtSeconds)}, fee ${coin(order.feeWei)}`,
       `Next: chrove credentials ${order.orderId.slice(0, 10)}`,
     ].join('\n'),
+  })
+  // Only now: who has not seen this and tries again is not to pay again.
+  await buyer.acknowledge(order)
+  return undefined
+}
+
+const EARLIER = `Nothing is paid now: an earlier command bought this and was cut off before it could say so
+To buy once more, give the same command again`
+
+/** Says what `buy` would do. */
+const dryRun = async ({ signal }: Session, buyer: Buyer, wanted: Wanted): Promise<Output> => {
+  const nothingSent = 'Nothing was sent (--dry-run)'
+  const earlier = await buyer.unacknowledged(wanted, signal)
+  if (earlier) {
+    const text = [
+      `The same was begun before and cut off, as order ${earlier.orderId}`,
+      'Buying ends that, and pays nothing unless it failed',
+      nothingSent,
+    ]
+    return { json: { dryRun: true, resumed: true, order: earlier }, text: text.join('\n') }
   }
+  const offer = await buyer.quote(wanted, signal)
+  return { json: { dryRun: true, resumed: false, offer }, text: `${offerText(offer)}\n${nothingSent}` }
 }
 
 const offerText = (offer: Offer): string => {
@@ -154,12 +173,17 @@ const orders = async (session: Session): Promise<Output> => {
   // What an interrupted purchase left is ended first, so that the list tells the truth.
   const resumed = await buyer.resume(session.signal)
   const list = await buyer.orders(session.signal)
-  const rows = list.map(orderRow)
-  return {
-    json: { orders: list, resumed },
-    text: list.length === 0 ? 'No orders' : table(['ORDER', 'VENDOR', 'PLAN', 'STATE', 'ENDS', 'COIN TO RETURN'], rows),
-  }
+  const untold = list.filter(({ acknowledged }) => !acknowledged)
+  const text = [
+    list.length === 0 ? 'No orders' : table(HEADINGS, list.map(orderRow)),
+    ...untold.map(
+      ({ orderId }) => `A purchase of ${orderId.slice(0, 10)} was cut off: the same \`buy\` tells of it first`,
+    ),
+  ]
+  return { json: { orders: list, resumed }, text: text.join('\n') }
 }
+
+const HEADINGS = ['ORDER', 'VENDOR', 'PLAN', 'STATE', 'ENDS', 'COIN TO RETURN']
 
 const orderRow = ({ orderId, vendor, planId, standing, endsAtSeconds, refundableWei }: OrderView): string[] => [
   orderId.slice(0, 10),

@@ -37,7 +37,7 @@ const proxy = async (session: Session, order: string, options: { readonly listen
   const listener = await createLocalProxy(effects, bought).listen(port)
   const { address } = listener
   const { orderId, expiresSeconds } = credentials
-  session.print({
+  await session.print({
     json: { orderId, listening: address, server: server.server_name, expiresSeconds },
     text: [
       `SOCKS5 proxy on ${address.host}:${address.port}, through ${oneLine(server.server_name)}`,

@@ -3,7 +3,7 @@
  * Uses Web APIs only; the world comes in through its effects.
  */
 import { createAccount, type Account } from '../../chain/transactions.ts'
-import type { Address, Hash } from '../../chain/types.ts'
+import type { Address } from '../../chain/types.ts'
 import { nowSeconds } from '../../effects/clock.ts'
 import { formatAmount, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import { fromHex } from '../../protocol/bytes.ts'
@@ -11,12 +11,12 @@ import { BuyerError } from '../errors.ts'
 import { generateAccount, importAccount, parseRecipient } from './account.ts'
 import { collect, keptCredentials, type CollectOptions, type Credentials } from './collect.ts'
 import type { BuyerEffects } from './effects.ts'
-import { resume, type Resumed } from './journal.ts'
+import { acknowledge, resume, type PurchaseName, type ResumedPurchase } from './journal.ts'
 import { createKeyring } from './keyring.ts'
 import { findOrder, type KeyringContent } from './keyring-content.ts'
 import { openMarket, type Market } from './market.ts'
 import { cancel, listOrders, type Cancelled, type OrderView } from './orders.ts'
-import { boughtBy, isWanted, prepare, purchase, type Bought, type Offer, type Wanted } from './purchase.ts'
+import { findUnacknowledged, prepare, purchase, readBought, type Bought, type Offer, type Wanted } from './purchase.ts'
 import { search, type SearchQuery, type SearchResult } from './search.ts'
 import { show, type VendorView } from './show.ts'
 
@@ -50,13 +50,8 @@ export interface BuyOptions {
 }
 
 export interface Purchased extends Bought {
-  /** What was agreed to; undefined when an interrupted purchase was ended. */
+  /** What was agreed to; undefined when nothing was paid now, for an earlier process had bought the same. */
   readonly offer: Offer | undefined
-}
-
-export interface ResumedPurchase {
-  readonly orderId: Hash
-  readonly outcome: 'paid' | 'failed'
 }
 
 export interface Buyer {
@@ -73,12 +68,16 @@ export interface Buyer {
   show(vendor: string, signal?: AbortSignal): Promise<VendorView>
   /** What a purchase would cost, by the chain; sends and writes nothing. */
   quote(wanted: Wanted, signal?: AbortSignal): Promise<Offer>
+  /** The purchase that `buy` would give instead of paying, as far as the keyring knows. */
+  unacknowledged(wanted: Wanted, signal?: AbortSignal): Promise<PurchaseName | undefined>
   /**
-   * Buys; when this resolves the order is on chain. What an interrupted process has signed already is ended first, and
-   * when that was the same purchase it is the result, so that buying again after a crash does not pay twice.
+   * Buys; when this resolves the order is on chain. Until the result is acknowledged, buying the same pays nothing and
+   * gives the same order, in this process and in later ones: a result that never arrived does not cost twice.
    * @throws ERR_SPEND_CAP | ERR_BALANCE and what `quote` throws; TransactionError; what `approve` rejects with
    */
   buy(wanted: Wanted, options?: BuyOptions): Promise<Purchased>
+  /** For what `buy` gave, once it is where it is to go: to buy the same is another wish from now on. */
+  acknowledge(purchase: PurchaseName): Promise<void>
   /** Ends what earlier processes left open; nothing new is signed. @returns what has become known by that */
   resume(signal?: AbortSignal): Promise<readonly ResumedPurchase[]>
   /** Credentials of an order: kept ones that have not expired, else the vendor's. @param order id, or its start */
@@ -119,11 +118,11 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
     return accountOf(on, content, content.accounts[0]?.address as Address)
   }
 
-  const resumeNow = async (on: Market, signal?: AbortSignal): Promise<Resumed[]> => {
+  const resumeNow = async (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> => {
     const content = await keyring.read()
-    return resume(keyring, on.rpc, (address) => accountOf(on, content, address), signal)
+    return resume(keyring, on, (address) => accountOf(on, content, address), signal)
   }
-  const resumeAlone = (on: Market, signal?: AbortSignal): Promise<Resumed[]> =>
+  const resumeAlone = (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> =>
     files.exclusively(SPENDING, () => resumeNow(on, signal))
 
   return {
@@ -161,15 +160,19 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       return (await prepare(effects, on, keyring, await payer(on), wanted, signal)).offer
     },
 
+    async unacknowledged(wanted, signal) {
+      return findUnacknowledged(await keyring.read(), await market(signal), wanted)
+    },
+
     async buy(wanted, { approve, signal, ...options } = {}) {
       const on = await market(signal)
-      const ended = await resumeAlone(on, signal)
-      const { orders } = await keyring.read()
-      const same = ended.find(({ orderId, periods, receipt }) => {
-        const order = orders.find((each) => each.orderId === orderId)
-        return receipt && order && periods === wanted.periods && isWanted(on, order, wanted)
-      })
-      if (same?.receipt) return { ...boughtBy(on, same.receipt, same.orderId), offer: undefined }
+      const earlier = async (): Promise<Purchased | undefined> => {
+        await resumeNow(on, signal)
+        const found = findUnacknowledged(await keyring.read(), on, wanted)
+        return found && { ...(await readBought(on, found, signal)), offer: undefined }
+      }
+      const known = await files.exclusively(SPENDING, earlier)
+      if (known) return known
 
       const account = await payer(on)
       const prepared = await prepare(effects, on, keyring, account, wanted, signal)
@@ -178,16 +181,17 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       const cap = options.spendCapWei ?? settings.spendCapWei ?? (approve ? undefined : 0n)
       if (cap !== undefined && offer.maxCostWei > cap) throw overCap(offer.maxCostWei, cap)
       await approve?.(offer)
-      const bought = await files.exclusively(SPENDING, async () => {
-        await resumeNow(on, signal)
-        return purchase(effects, on, keyring, account, prepared, signal)
+      return files.exclusively(SPENDING, async () => {
+        // Another process may have bought the same since.
+        const meanwhile = await earlier()
+        return meanwhile ?? { ...(await purchase(effects, on, keyring, account, prepared, signal)), offer }
       })
-      return { ...bought, offer }
     },
 
+    acknowledge: (bought) => acknowledge(keyring, bought),
+
     async resume(signal) {
-      const ended = await resumeAlone(await market(signal), signal)
-      return ended.map(({ orderId, receipt }) => ({ orderId, outcome: receipt ? 'paid' : 'failed' }))
+      return resumeAlone(await market(signal), signal)
     },
 
     async collect(wanted, options = {}) {

@@ -6,16 +6,19 @@ import { ContractRevert, TransactionError } from '../../chain/errors.ts'
 import type { Receipt, Rpc } from '../../chain/rpc.ts'
 import type { Account } from '../../chain/transactions.ts'
 import type { Address, Hash, Hex } from '../../chain/types.ts'
+import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import type { Keyring } from './keyring.ts'
-import { addPurchase, changePurchase, type KeyringOrder, type Purchase } from './keyring-content.ts'
+import { addPurchase, changeOrder, changePurchase, type KeyringOrder, type Purchase } from './keyring-content.ts'
+import type { Market } from './market.ts'
 
 /** Writes down that a purchase is about to be made, with the key it is for. */
 export const intend = async (
   keyring: Keyring,
   order: Omit<KeyringOrder, 'purchases'>,
-  purchase: Omit<Purchase, 'state' | 'transaction'>,
+  purchase: Omit<Purchase, 'state' | 'transaction' | 'acknowledged'>,
 ): Promise<void> => {
-  await keyring.update((content) => addPurchase(content, order, { ...purchase, state: 'intended' }))
+  const intended = { ...purchase, state: 'intended', acknowledged: false } as const
+  await keyring.update((content) => addPurchase(content, order, intended))
 }
 
 /** For `Account.send`: writes down the transaction before anyone sees it. */
@@ -54,37 +57,56 @@ export const settle = async (
 const changedNothing = (error: unknown): boolean =>
   error instanceof ContractRevert || (error instanceof TransactionError && !error.retryable)
 
-export interface Resumed {
+/** Names a purchase by what is public of it. */
+export interface PurchaseName {
   readonly orderId: Hash
-  readonly periods: number
-  /** What is on chain of it; undefined when it changed nothing. */
-  readonly receipt: Receipt | undefined
+  readonly transactionHash: Hash
+}
+
+/** Writes down that whoever bought knows what became of it. */
+export const acknowledge = async (keyring: Keyring, { orderId, transactionHash }: PurchaseName): Promise<void> => {
+  await keyring.update((content) =>
+    changeOrder(content, orderId, (order) => ({
+      ...order,
+      purchases: order.purchases.map((purchase) =>
+        purchase.transaction?.hash === transactionHash ? { ...purchase, acknowledged: true } : purchase,
+      ),
+    })),
+  )
+}
+
+export interface ResumedPurchase {
+  readonly orderId: Hash
+  /** `failed`: it changed nothing. */
+  readonly outcome: 'paid' | 'failed'
 }
 
 /**
- * Ends what earlier processes left open: sends signed transactions again, and looks whether paid ones are still on
- * chain. Nothing new is signed.
+ * Ends what earlier processes left open on this chain: sends signed transactions again, and looks whether paid ones are
+ * still there. Nothing new is signed.
  * @returns the purchases of which something new is known
  * @throws ERR_TRANSACTION_PENDING when one is still on its way; ChainError
  */
 export const resume = async (
   keyring: Keyring,
-  rpc: Rpc,
+  { chainId, rpc }: Pick<Market, 'chainId' | 'rpc'>,
   accountOf: (address: Address) => Account,
   signal?: AbortSignal,
-): Promise<Resumed[]> => {
+): Promise<ResumedPurchase[]> => {
   const { orders } = await keyring.read()
-  const resumed: Resumed[] = []
-  for (const { orderId, purchases } of orders) {
-    for (const { id, state, account, periods, transaction } of purchases) {
+  const resumed: ResumedPurchase[] = []
+  for (const { orderId, vendor, purchases } of orders) {
+    // What another chain says of a purchase, that it can never be, is not true.
+    if (parseVendorUri(vendor).chainId !== chainId) continue
+    for (const { id, state, account, transaction } of purchases) {
       if (!transaction || state === 'failed' || state === 'final') continue
       if (state === 'paid' && (await stands(keyring, rpc, orderId, id, transaction.hash, signal))) continue
       try {
-        const receipt = await settle(keyring, orderId, id, () => accountOf(account).resend(transaction.raw, signal))
-        resumed.push({ orderId, periods, receipt })
+        await settle(keyring, orderId, id, () => accountOf(account).resend(transaction.raw, signal))
+        resumed.push({ orderId, outcome: 'paid' })
       } catch (error) {
         if (!changedNothing(error)) throw error
-        resumed.push({ orderId, periods, receipt: undefined })
+        resumed.push({ orderId, outcome: 'failed' })
       }
     }
   }
@@ -101,7 +123,8 @@ const stands = async (
   signal?: AbortSignal,
 ): Promise<boolean> => {
   const receipt = await rpc.receipt(hash, signal)
-  if (!receipt) return false
+  // After a reorg it may be in another block, and changed nothing there.
+  if (!receipt?.succeeded) return false
   const finalized = await rpc.block('finalized', signal)
   if (finalized && receipt.blockNumber <= finalized.number) {
     await keyring.update((content) =>

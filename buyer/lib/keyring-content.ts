@@ -45,6 +45,8 @@ const purchaseSchema = z.strictObject({
   intendedAtSeconds: seconds,
   /** From `signed` on; only this raw transaction is ever sent for this purchase. */
   transaction: z.strictObject({ raw: hex, hash }).optional(),
+  /** Whether whoever bought has been told: until then the same is not bought again. Old keyrings do not say. */
+  acknowledged: z.boolean().default(true),
 })
 
 const orderSchema = z.strictObject({
@@ -72,6 +74,10 @@ export type Purchase = z.infer<typeof purchaseSchema>
 export type KeyringOrder = z.infer<typeof orderSchema>
 export type KeyringAccount = z.infer<typeof accountSchema>
 export type KeyringContent = z.infer<typeof keyringSchema>
+
+/** Whether it was paid, or may be, and nobody has been told. */
+export const isUnacknowledged = ({ state, transaction, acknowledged }: Purchase): boolean =>
+  !acknowledged && transaction !== undefined && state !== 'failed'
 
 /** @throws ERR_ORDER_UNKNOWN unless the text is the id of an order, or the start of exactly one, 6 digits or more */
 export const findOrder = ({ orders }: KeyringContent, text: string): KeyringOrder => {
@@ -134,8 +140,10 @@ export const mergeKeyrings = (ours: KeyringContent, theirs: KeyringContent): Key
   ),
 })
 
-const further = (a: Purchase, b: Purchase): Purchase =>
-  PURCHASE_STATES.indexOf(b.state) > PURCHASE_STATES.indexOf(a.state) ? b : a
+const further = (a: Purchase, b: Purchase): Purchase => ({
+  ...(PURCHASE_STATES.indexOf(b.state) > PURCHASE_STATES.indexOf(a.state) ? b : a),
+  acknowledged: a.acknowledged || b.acknowledged,
+})
 
 const unite = <T>(
   ours: readonly T[],

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { Hash } from '../../chain/types.ts'
 import { createRandom } from '../../effects/random.ts'
 import { fromUtf8 } from '../../protocol/bytes.ts'
+import { seal, SEAL_NONCE_BYTES, unseal } from '../../protocol/sealed-file.ts'
 import { createSimFiles } from '../../sim/files.ts'
 import { createLife } from '../../sim/life.ts'
 import { rsaKeys } from '../../sim/rsa-keys.ts'
@@ -33,13 +34,14 @@ const order = (number: number): Omit<KeyringOrder, 'purchases'> => ({
   key: rsaKeys[0] as KeyringOrder['key'],
   controller: ACCOUNT.address,
 })
-const purchase = (id: string, state: Purchase['state'] = 'paid'): Purchase => ({
+const purchase = (id: string, state: Purchase['state'] = 'paid', acknowledged = true): Purchase => ({
   id,
   state,
   periods: 1,
   priceWei: 2n ** 100n,
   account: ACCOUNT.address,
   intendedAtSeconds: 1,
+  acknowledged,
 })
 
 describe('the keyring', () => {
@@ -58,6 +60,19 @@ describe('the keyring', () => {
     await assert.rejects(open(disk, 'wrong').read(), { code: 'ERR_SEALED_FILE' })
     const text = fromUtf8(disk.get(KEYRING_FILE) ?? new Uint8Array())
     assert.ok(!text.includes(ACCOUNT.address.slice(2, 12)) && !text.includes('11111111'))
+  })
+
+  it('of an older version, which does not say what was told, opens with all of it told', async () => {
+    const disk = new Map<string, Uint8Array>()
+    const keyring = open(disk)
+    await keyring.create(ACCOUNT)
+    await keyring.update((content) => addPurchase(content, order(1), purchase('a')))
+    const { value, sealing } = unseal(await keyring.backup(), 'right')
+    const older = JSON.parse(JSON.stringify(value), (name, member: unknown) =>
+      name === 'acknowledged' ? undefined : member,
+    ) as unknown
+    disk.set(KEYRING_FILE, seal(older, sealing, new Uint8Array(SEAL_NONCE_BYTES)))
+    assert.equal((await open(disk).read()).orders[0]?.purchases[0]?.acknowledged, true)
   })
 
   it('is made once, and missed when it is not there', async () => {
@@ -141,11 +156,12 @@ describe('finding an order by the start of its id', () => {
 
 describe('merging two keyrings', () => {
   const purchases = fc.uniqueArray(
-    fc.record({ id: fc.constantFrom('a', 'b', 'c'), state: fc.constantFrom(...PURCHASE_STATES) }),
-    {
-      minLength: 1,
-      selector: ({ id }) => id,
-    },
+    fc.record({
+      id: fc.constantFrom('a', 'b', 'c'),
+      state: fc.constantFrom(...PURCHASE_STATES),
+      acknowledged: fc.boolean(),
+    }),
+    { minLength: 1, selector: ({ id }) => id },
   )
   const orders = fc.uniqueArray(fc.record({ number: fc.integer({ min: 1, max: 4 }), purchases }), {
     selector: ({ number }) => number,
@@ -157,13 +173,17 @@ describe('merging two keyrings', () => {
       accounts,
       orders: all.map((each) => ({
         ...order(each.number),
-        purchases: each.purchases.map(({ id, state }) => purchase(id, state)),
+        purchases: each.purchases.map(({ id, state, acknowledged }) => purchase(id, state, acknowledged)),
       })),
     }))
-  const states = (content: KeyringContent) =>
+  /** How far each purchase is, by what only grows. */
+  const progress = (content: KeyringContent) =>
     new Map(
-      content.orders.flatMap((each) =>
-        each.purchases.map(({ id, state }) => [`${each.orderId} ${id}`, PURCHASE_STATES.indexOf(state)] as const),
+      content.orders.flatMap(({ orderId: of, purchases: all }) =>
+        all.flatMap(({ id, state, acknowledged }) => [
+          [`${of} ${id} state`, PURCHASE_STATES.indexOf(state)] as const,
+          [`${of} ${id} acknowledged`, Number(acknowledged)] as const,
+        ]),
       ),
     )
 
@@ -171,8 +191,8 @@ describe('merging two keyrings', () => {
     fc.assert(
       fc.property(keyring, keyring, (ours, theirs) => {
         const merged = mergeKeyrings(ours, theirs)
-        const known = states(merged)
-        for (const [name, state] of [...states(ours), ...states(theirs)]) assert.ok((known.get(name) ?? -1) >= state)
+        const known = progress(merged)
+        for (const [name, far] of [...progress(ours), ...progress(theirs)]) assert.ok((known.get(name) ?? -1) >= far)
         for (const { address } of [...ours.accounts, ...theirs.accounts]) {
           assert.ok(merged.accounts.some((account) => account.address === address))
         }

@@ -11,7 +11,7 @@ import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
 import type { BuyerEffects } from './effects.ts'
 import type { Keyring } from './keyring.ts'
-import { changeOrder, findOrder, type KeyringOrder } from './keyring-content.ts'
+import { changeOrder, findOrder, isUnacknowledged, type KeyringOrder } from './keyring-content.ts'
 import { keptCredentials } from './collect.ts'
 import type { Market } from './market.ts'
 
@@ -37,6 +37,8 @@ export interface OrderView {
   readonly refundableWei: bigint
   /** Whether the keyring has credentials that have not expired. */
   readonly hasCredentials: boolean
+  /** Whether all that was paid for it is acknowledged: what is not, `buy` gives again instead of paying. */
+  readonly acknowledged: boolean
 }
 
 /** All orders that were paid or may be, in the order they were begun. @throws ChainError */
@@ -59,9 +61,15 @@ const viewOf = async (
   signal: AbortSignal | undefined,
 ): Promise<OrderView> => {
   const now = nowSeconds(clock)
-  const { orderId, vendor, planId } = order
+  const { orderId, vendor, planId, purchases } = order
   const state = await stateOf(market, order, signal)
-  const named = { orderId, vendor, planId, hasCredentials: keptCredentials(order, now) !== undefined }
+  const named = {
+    orderId,
+    vendor,
+    planId,
+    hasCredentials: keptCredentials(order, now) !== undefined,
+    acknowledged: !purchases.some(isUnacknowledged),
+  }
   if (!state) {
     return {
       ...named,
@@ -75,7 +83,7 @@ const viewOf = async (
   }
   const { startedAt, endsAt, cancelled, periods, earned, refundable } = state
   const bought = cancelled ? 'cancelled' : endsAt > now ? 'running' : 'ended'
-  const unbought = order.purchases.some((purchase) => purchase.state === 'signed') ? 'pending' : 'unpaid'
+  const unbought = purchases.some((purchase) => purchase.state === 'signed') ? 'pending' : 'unpaid'
   return {
     ...named,
     standing: startedAt === 0 ? unbought : bought,

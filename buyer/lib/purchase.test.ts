@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { registryCall } from '../../chain/contracts.ts'
-import type { Address } from '../../chain/types.ts'
+import type { Address, Hash } from '../../chain/types.ts'
 import type { Wanted } from './index.ts'
+import type { Market } from './market.ts'
+import { readBought } from './purchase.ts'
 import { openTestMarket, PERIOD_SECONDS, PRICE_WEI, type Incarnation, type TestMarket } from './test-market.ts'
 
 let market: TestMarket
@@ -54,6 +56,7 @@ describe('buying', () => {
   it('uses a fresh key for each order, and the same key to extend one', async () => {
     const { buyer } = await initialized()
     const first = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 1 })
+    await buyer.acknowledge(first)
     const second = await buyer.buy({ vendor: market.vendor, planId: 1, periods: 1 })
     assert.notEqual(first.orderId, second.orderId)
     const extended = await buyer.buy({ extend: first.orderId.slice(0, 12), periods: 3 })
@@ -132,6 +135,63 @@ describe('buying', () => {
     assert.deepEqual(orders.map(({ orderId }) => orderId).sort(), bought.map(({ orderId }) => orderId).sort())
     assert.equal(await market.balanceWei(market.payments), 6n * PRICE_WEI)
   })
+
+  it('pays once when two processes buy the same at once', async () => {
+    const { buyer } = await initialized()
+    const [one, other] = await Promise.all([1, 2].map(() => buyer.buy({ vendor: '1', planId: 1, periods: 1 })))
+    assert.equal(one?.transactionHash, other?.transactionHash)
+    assert.equal([one, other].filter((bought) => bought?.offer).length, 1, 'the other one paid nothing')
+    assert.equal(await market.balanceWei(market.payments), PRICE_WEI)
+  })
+})
+
+describe('a purchase that nobody has acknowledged', () => {
+  const wanted = { vendor: '1', planId: 1, periods: 1 }
+
+  it('is given again by later processes, at no cost, until it is acknowledged', async () => {
+    const { offer, ...first } = await (await initialized()).buyer.buy(wanted)
+    assert.ok(offer)
+    const { buyer } = market.start({ spendCapWei: 0n })
+    assert.deepEqual(await buyer.unacknowledged(wanted), {
+      orderId: first.orderId,
+      transactionHash: first.transactionHash,
+    })
+    assert.deepEqual(await buyer.buy({ ...wanted, vendor: market.vendor }), { ...first, offer: undefined })
+    assert.equal((await buyer.orders())[0]?.acknowledged, false)
+    await buyer.acknowledge(first)
+    assert.equal((await buyer.orders())[0]?.acknowledged, true)
+    assert.equal(await buyer.unacknowledged(wanted), undefined)
+    await assert.rejects(buyer.buy(wanted), { code: 'ERR_SPEND_CAP' })
+    assert.notEqual((await market.start().buyer.buy(wanted)).orderId, first.orderId)
+  })
+
+  it('is no other wish: neither more periods, nor another plan, nor an extension of what it began', async () => {
+    const { buyer } = await initialized()
+    const first = await buyer.buy(wanted)
+    const others: Wanted[] = [
+      { ...wanted, periods: 2 },
+      { ...wanted, planId: 2 },
+      { extend: first.orderId, periods: 1 },
+      { extend: first.orderId, periods: 2 },
+    ]
+    const bought = []
+    for (const other of others) bought.push(await buyer.buy(other))
+    assert.ok(bought.every(({ offer }) => offer))
+    const again = []
+    for (const other of others) again.push(await buyer.buy(other))
+    const hashes = (all: readonly { readonly transactionHash: string }[]) => all.map((each) => each.transactionHash)
+    assert.deepEqual(hashes(again), hashes(bought))
+    assert.equal((await buyer.buy(wanted)).transactionHash, first.transactionHash)
+  })
+
+  it('is not paid again when the node does not show it', async () => {
+    const forgetful = { rpc: { receipt: async () => undefined } } as unknown as Market
+    const hash = `0x${'ab'.repeat(32)}` as Hash
+    await assert.rejects(readBought(forgetful, { orderId: hash, transactionHash: hash }), {
+      code: 'ERR_PURCHASE_PENDING',
+      retryable: true,
+    })
+  })
 })
 
 describe('a process that dies while buying', () => {
@@ -143,12 +203,6 @@ describe('a process that dies while buying', () => {
     const process = market.start()
     await process.buyer.buy(wanted)
     return process.steps()
-  }
-
-  /** What a user does: looks what became of it, and buys only if there is no order. */
-  const finish = async (process: Incarnation): Promise<void> => {
-    await process.buyer.resume()
-    if ((await process.buyer.orders()).length === 0) await process.buyer.buy(wanted)
   }
 
   const ordersPaid = async (): Promise<bigint> => (await market.balanceWei(market.payments)) / PRICE_WEI
@@ -167,7 +221,7 @@ describe('a process that dies while buying', () => {
   }
 
   for (const forgets of [false, true]) {
-    it(`at any step has lost nothing and never pays twice${forgets ? ', though the node forgets' : ''}`, async () => {
+    it(`at any step up to the end, and is repeated, has paid once${forgets ? ', though the node forgets' : ''}`, async () => {
       const steps = await countSteps()
       assert.ok(steps > 10)
       for (let diesAfter = 0; diesAfter <= steps; diesAfter++) {
@@ -176,22 +230,26 @@ describe('a process that dies while buying', () => {
         const first = market.start({ diesAfter })
         await first.live(first.buyer.buy(wanted))
         if (forgets) await market.forget()
-        await finish(market.start())
+        await market.start().buyer.buy(wanted)
         await holdsWhatIsPaid()
       }
     })
   }
 
-  it('and is followed by the same purchase, has paid once and for one order', async () => {
-    // Dying in its last step, the process has written that all is done: then buying again means a second order.
-    const steps = (await countSteps()) - 1
-    for (let diesAfter = 0; diesAfter < steps; diesAfter++) {
+  it('at any step of extending, and is repeated, has extended once', async () => {
+    const { buyer } = await initialized()
+    const { orderId } = await buyer.buy(wanted)
+    const extension = { extend: orderId, periods: 2 }
+    const process = market.start()
+    await process.buyer.buy(extension)
+    const steps = process.steps()
+    for (let diesAfter = 0; diesAfter <= steps; diesAfter++) {
       await market.reset()
-      await initialized()
+      const begun = await (await initialized()).buyer.buy(wanted)
       const first = market.start({ diesAfter })
-      await first.live(first.buyer.buy(wanted))
-      await market.start().buyer.buy(wanted)
-      await holdsWhatIsPaid()
+      await first.live(first.buyer.buy({ ...extension, extend: begun.orderId }))
+      await market.start().buyer.buy({ ...extension, extend: begun.orderId })
+      assert.equal(await ordersPaid(), 3n, `dies after ${diesAfter}`)
     }
   })
 
@@ -207,17 +265,18 @@ describe('a process that dies while buying', () => {
   })
 
   it('again and again, at any steps, has lost nothing and never pays twice', async () => {
-    const life = fc.record({ diesAfter: fc.nat(40), forgets: fc.boolean() })
+    const life = fc.record({ diesAfter: fc.nat(40), forgets: fc.boolean(), looksFirst: fc.boolean() })
     await fc.assert(
       fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 5 }), async (lives) => {
         await market.reset()
         await initialized()
-        for (const { diesAfter, forgets } of lives) {
+        for (const { diesAfter, forgets, looksFirst } of lives) {
           const process = market.start({ diesAfter })
-          await process.live(finish(process))
+          if (looksFirst) await process.live(process.buyer.resume())
+          await process.live(process.buyer.buy(wanted))
           if (forgets) await market.forget()
         }
-        await finish(market.start())
+        await market.start().buyer.buy(wanted)
         await holdsWhatIsPaid()
       }),
       { numRuns: 40 },

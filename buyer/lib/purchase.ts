@@ -15,9 +15,9 @@ import { keyHashOf } from '../../protocol/cert-info.ts'
 import { formatVendorUri, type VendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
 import type { BuyerEffects } from './effects.ts'
-import { intend, persistSigned, settle } from './journal.ts'
+import { intend, persistSigned, settle, type PurchaseName } from './journal.ts'
 import type { Keyring } from './keyring.ts'
-import { findOrder, type KeyringOrder } from './keyring-content.ts'
+import { findOrder, isUnacknowledged, type KeyringContent, type KeyringOrder } from './keyring-content.ts'
 import { planForSale, readListing, vendorIn, type Market } from './market.ts'
 
 /** What is bought: a plan in the name of a fresh key, or more time of an order. */
@@ -44,11 +44,9 @@ export interface Offer {
   readonly balanceWei: bigint
 }
 
-export interface Bought {
-  readonly orderId: Hash
+export interface Bought extends PurchaseName {
   /** End of the paid time, unix seconds. */
   readonly endsAtSeconds: number
-  readonly transactionHash: Hash
   /** The fee that was paid. */
   readonly feeWei: bigint
 }
@@ -179,7 +177,7 @@ export const purchase = async (
 }
 
 /** What a mined purchase bought. @throws ERR_CHAIN_MALFORMED when the receipt does not say */
-export const boughtBy = (market: Market, { logs, transactionHash, feeWei }: Receipt, orderId: Hash): Bought => {
+const boughtBy = (market: Market, { logs, transactionHash, feeWei }: Receipt, orderId: Hash): Bought => {
   const paid = logs
     .map((log) => decodeLog(log, market))
     .find((event): event is OrderPaid => event.type === 'OrderPaid' && event.orderId === orderId)
@@ -188,14 +186,39 @@ export const boughtBy = (market: Market, { logs, transactionHash, feeWei }: Rece
 }
 
 /**
- * Whether an order is what is wanted: the one to extend, or one of the same plan that was begun as a new one.
+ * A purchase of just what is wanted that was paid, or may be, and that nobody has acknowledged: to buy now could be to
+ * pay twice for one wish.
  * @param market where a vendor's number means something
  */
-export const isWanted = (
+export const findUnacknowledged = (
+  content: KeyringContent,
   market: Market,
-  { orderId, vendor, planId, purchases }: KeyringOrder,
   wanted: Wanted,
-): boolean =>
-  'extend' in wanted
-    ? orderId.startsWith(wanted.extend.toLowerCase())
-    : purchases.length === 1 && planId === wanted.planId && vendor === formatVendorUri(vendorIn(market, wanted.vendor))
+): PurchaseName | undefined => {
+  const extended = 'extend' in wanted ? findOrder(content, wanted.extend) : undefined
+  const { vendor, planId } = 'extend' in wanted ? (extended as KeyringOrder) : wanted
+  const uri = formatVendorUri(vendorIn(market, vendor))
+  const orders = extended ? [extended] : content.orders.filter((o) => o.vendor === uri && o.planId === planId)
+  for (const { orderId, purchases } of orders) {
+    // The first purchase of an order began it, and later ones extended it.
+    const alike = extended ? purchases.slice(1) : purchases.slice(0, 1)
+    const found = alike.find((each) => isUnacknowledged(each) && each.periods === wanted.periods)
+    if (found?.transaction) return { orderId, transactionHash: found.transaction.hash }
+  }
+  return undefined
+}
+
+/**
+ * What a purchase bought that was made earlier.
+ * @throws ERR_PURCHASE_PENDING when the node does not know of it; ChainError
+ */
+export const readBought = async (
+  market: Market,
+  { orderId, transactionHash }: PurchaseName,
+  signal?: AbortSignal,
+): Promise<Bought> => {
+  const receipt = await market.rpc.receipt(transactionHash, signal)
+  if (receipt) return boughtBy(market, receipt, orderId)
+  const text = 'the same was bought before, and the node does not show it at present: try again, or ask another node'
+  throw new BuyerError('ERR_PURCHASE_PENDING', text)
+}

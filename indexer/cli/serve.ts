@@ -56,7 +56,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
     const { address } = listener
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host
     const url = `http://${shown}:${address.port}/graphql`
-    session.print({ json: { url }, text: `${url}\nStop with Ctrl-C.` })
+    await session.print({ json: { url }, text: `${url}\nStop with Ctrl-C.` })
     try {
       await indexer.run(session.signal)
     } finally {

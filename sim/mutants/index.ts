@@ -159,6 +159,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     breaks: 'no purchase is paid twice',
     sabotage: { buyer: writeBehind },
   },
+  'buyer-acknowledges-unsaid': {
+    says: 'a command takes what it bought for known before it has said so',
+    breaks: 'nobody pays twice for one wish',
+    sabotage: { acknowledgesUnsaid: true },
+  },
   'indexer-skips-rollback': {
     says: 'a directory that undoes blocks does not bring back what they had replaced',
     breaks: DIRECTORY,

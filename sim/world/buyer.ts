@@ -1,7 +1,7 @@
 /** A buyer: the library on a machine that may crash, and the person who wants things and tries again. */
-import { createBuyer, type Buyer, type Credentials, type Wanted } from '../../buyer/lib/index.ts'
+import { createBuyer, type Buyer, type Credentials, type Purchased, type Wanted } from '../../buyer/lib/index.ts'
 import { keyringSchema, type KeyringContent } from '../../buyer/lib/keyring-content.ts'
-import type { Address, Hex } from '../../chain/types.ts'
+import type { Address, Hash, Hex } from '../../chain/types.ts'
 import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
@@ -17,11 +17,13 @@ const SCRYPT_LOG_N = 10
 const RETRY_MS = 20_000
 const TRIES = 12
 
+/** How often what a command says never reaches its person; drawn for each. */
+const LOST_OUTPUT = [0, 0.1, 0.4] as const
+
 /** A purchase that a person has decided on: at most one payment may come of it. */
 export interface Intent {
   readonly wanted: Wanted
   state: 'open' | 'paid' | 'given-up'
-  orderId: Hex | undefined
 }
 
 /** Credentials as a buyer holds them. */
@@ -68,7 +70,12 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const own = random.fork(name)
   const errors = { skewMs: own.int(-60_000, 60_000), driftPpm: own.int(-200, 200) }
   const host = createSimHost({ loop, network: world.network, random, trace }, name, errors)
+  const terminal = own.fork('terminal')
+  const lostOutput = terminal.pick(LOST_OUTPUT)
   const intents: Intent[] = []
+  /** Transactions that this person has been told of, and those that the program knows were told. */
+  const told = new Set<Hash>()
+  const acknowledged = new Set<Hash>()
   const held = new Map<Hex, Held>()
   const known = new Set<Hex>()
   let live: { readonly buyer: Buyer; readonly clock: Clock; readonly network: Network } | undefined
@@ -100,43 +107,41 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
     return live
   }
 
-  /** Ends what an attempt before has left of an intent, as far as the person can see it. */
-  const lookFor = async (intent: Intent): Promise<void> => {
-    const here = live
-    const { wanted } = intent
-    if (!here) return
-    if ('extend' in wanted) {
-      // Whether it was paid shows in the order; to pay again would be another decision.
-      intent.state = 'given-up'
-      return
+  /** One `chrove buy`: what it says, unless that gets lost. */
+  const command = async (buyer: Buyer, wanted: Wanted): Promise<Purchased | undefined> => {
+    const bought = await buyer.buy(wanted)
+    const { transactionHash: hash } = bought
+    if (acknowledged.has(hash))
+      world.breach('a purchase is told once', `${name} bought, and was given what it had been told of`)
+    if (world.sabotage.acknowledgesUnsaid) await buyer.acknowledge(bought)
+    if (terminal.chance(lostOutput)) {
+      world.reach('output of a purchase lost')
+      world.tell(`${name}: does not see that order ${bought.orderId.slice(0, 10)} was paid`)
+      return undefined
     }
-    const views = await untilAnswered(here.clock, () => here.buyer.orders())
-    const taken = new Set(intents.map(({ orderId }) => orderId))
-    const found = views.find(
-      ({ orderId, vendor, planId, standing }) =>
-        vendor === wanted.vendor && planId === wanted.planId && standing !== 'pending' && !taken.has(orderId),
-    )
-    if (!found) return
-    known.add(found.orderId)
-    intent.state = 'paid'
-    intent.orderId = found.orderId
+    return bought
   }
 
+  /** Gives the same command until it has said something new. */
   const pursue = async (intent: Intent): Promise<void> => {
     const here = live
     if (!here) return
     for (let tries = 0; tries < TRIES && intent.state === 'open'; tries++) {
-      if (tries > 0) await lookFor(intent)
-      if (intent.state !== 'open') return
       buying++
       try {
-        const { orderId, offer } = await here.buyer.buy(intent.wanted)
-        intent.state = 'paid'
-        intent.orderId = orderId
-        known.add(orderId)
-        if (!offer) world.reach('purchase found paid after a crash')
-        world.reach('extend' in intent.wanted ? 'order extended' : 'order paid')
-        world.tell(`${name}: paid order ${orderId.slice(0, 10)}${offer ? '' : ' (by an earlier attempt)'}`)
+        const said = await command(here.buyer, intent.wanted)
+        if (!said) continue
+        const { orderId, transactionHash: hash, offer } = said
+        if (!told.has(hash)) {
+          told.add(hash)
+          intent.state = 'paid'
+          known.add(orderId)
+          if (!offer) world.reach('purchase told by a later command')
+          world.reach('extend' in intent.wanted ? 'order extended' : 'order paid')
+          world.tell(`${name}: paid order ${orderId.slice(0, 10)}${offer ? '' : ' (by an earlier attempt)'}`)
+        }
+        await here.buyer.acknowledge(said)
+        acknowledged.add(hash)
       } catch (error) {
         const { code, retryable } = codeOf(error)
         trace.add('buyer', name, 'buy', code)
@@ -149,23 +154,9 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
     if (intent.state === 'open') intent.state = 'given-up'
   }
 
-  /** What a person does after a crash: looks what is there, and buys again what is not. */
+  /** What a person does after a crash: the same again, of which no end was seen. */
   const pickUp = async (): Promise<void> => {
-    for (const intent of intents.filter(({ state }) => state === 'open')) {
-      await lookFor(intent)
-      await pursue(intent)
-    }
-  }
-
-  const untilAnswered = async <T>(clock: Clock, ask: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      try {
-        return await ask()
-      } catch (error) {
-        codeOf(error)
-        await clock.sleep(RETRY_MS)
-      }
-    }
+    for (const intent of intents.filter(({ state }) => state === 'open')) await pursue(intent)
   }
 
   return {
@@ -186,7 +177,7 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
     },
     crash: () => host.crash(),
     want: (wanted) => {
-      const intent: Intent = { wanted, state: 'open', orderId: undefined }
+      const intent: Intent = { wanted, state: 'open' }
       intents.push(intent)
       if (host.isRunning()) next(() => pursue(intent))
     },

@@ -31,6 +31,8 @@ export interface Sabotage {
   readonly indexer?: (effects: IndexerEffects, random: SimRandom) => IndexerEffects
   /** Wei that the bookkeeper of the money property adds to what was paid out, for each wei. */
   readonly countsPayoutsTwice?: boolean
+  /** The `buy` command acknowledges what it bought before it has said so. */
+  readonly acknowledgesUnsaid?: boolean
 }
 
 /** What is drawn for a whole run. */

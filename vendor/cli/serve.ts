@@ -29,7 +29,7 @@ const serve = async (session: Session): Promise<undefined> => {
     vendorId: BigInt(vendorId),
   })
   const { host, port } = listener.address
-  session.print({
+  await session.print({
     json: { uri, listening: { host, port } },
     text: `${uri}\nListening on port ${port}; stop with Ctrl-C.`,
   })
