@@ -65,6 +65,8 @@ export interface ContractReader {
     at?: BlockTag,
     signal?: AbortSignal,
   ): Promise<OrderState>
+  /** Whether what has this EIP-712 digest was carried out; purchases by authorisation are known to their token only. */
+  isUsed(payments: Address, digest: Hex, at?: BlockTag, signal?: AbortSignal): Promise<boolean>
   /** What a vendor's payout account refused, smallest units. @param token zero for the native coin */
   kept(payments: Address, vendorId: bigint, token: Address, at?: BlockTag, signal?: AbortSignal): Promise<bigint>
 }
@@ -114,6 +116,10 @@ export const createContractReader = (chain: Chain): ContractReader => {
       const call = paymentsCall(payments, 'order', vendorId, planId, keyHash)
       const [order] = await read(ofPayments('order'), call, at, signal)
       return order
+    },
+    async isUsed(payments, digest, at, signal) {
+      const [used] = await read(ofPayments('isUsed'), paymentsCall(payments, 'isUsed', digest), at, signal)
+      return used
     },
     async kept(payments, vendorId, token, at, signal) {
       const [kept] = await read(ofPayments('kept'), paymentsCall(payments, 'kept', vendorId, token), at, signal)

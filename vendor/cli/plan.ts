@@ -4,11 +4,12 @@ import { createContractReader, registryCall } from '../../chain/contracts.ts'
 import { tokenAmountText } from '../../chain/token.ts'
 import { ZERO_ADDRESS, type Address } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
+import { duration } from '../../effects/command-options.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import { openKeys, requireSettings } from './home.ts'
 import { amountOption, coins, currencyJson, moneyText, readCurrencies, tokenOption } from './money.ts'
-import { duration, wholeNumber } from './options.ts'
+import { wholeNumber } from './options.ts'
 import { eventsOf, openAccount, sendCall, type SendChoices } from './send.ts'
 
 const UINT32_MAX = 0xffffffff
