@@ -336,6 +336,7 @@ contract VendorRegistryTest is ChroveFixture {
             assertRefused(OWNER, abi.encodeCall(registry.listing, (id)), refusal);
             assertRefused(OWNER, abi.encodeCall(registry.plan, (id, 1)), refusal);
             assertRefused(OWNER, abi.encodeCall(registry.terms, (id, 1)), refusal);
+            assertRefused(OWNER, abi.encodeCall(registry.payee, (id)), refusal);
         }
     }
 

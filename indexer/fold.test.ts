@@ -104,6 +104,30 @@ describe('fold', () => {
     assert.equal(anew.paid, 5n * 10n ** 20n)
   })
 
+  it('ends a running order that the vendor refunds, and leaves one that is over as it is', () => {
+    const standings = empty()
+    const orderOf = (...more: readonly Operation[]) => {
+      const [, block] = seal([{ fork: 1, operations: [doing('register'), doing('add-plan', 0, 1), ...more] }])
+      foldBatch(standings, 0n, block?.events ?? [])
+      const [order] = standings.orders.values()
+      return order
+    }
+    const running = orderOf(doing('buy', 0, 4), doing('refund', 0, 7))
+    assert.deepEqual([running?.cancelled, running?.refunded], [true, 7n])
+    assert.equal(running?.endsAt, running?.startedAt)
+
+    standings.orders.clear()
+    // A block is 12 seconds and the longest purchase 5.
+    const [, bought, refunded] = seal([
+      { fork: 1, operations: [doing('register'), doing('add-plan', 0, 1), doing('buy', 0, 4)] },
+      { fork: 1, operations: [doing('refund', 0, 7)] },
+    ])
+    foldBatch(standings, 0n, [...(bought?.events ?? []), ...(refunded?.events ?? [])])
+    const [over] = standings.orders.values()
+    assert.deepEqual([over?.cancelled, over?.refunded], [false, 7n])
+    assert.equal(over?.endsAt, (over?.startedAt ?? 0) + 5)
+  })
+
   it('names rows so that their text order is the order of their numbers', () => {
     const id = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
     const planId = fc.nat(2 ** 31 - 1)

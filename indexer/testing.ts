@@ -41,6 +41,7 @@ export interface Operation {
     | 'sale'
     | 'buy'
     | 'cancel'
+    | 'refund'
     | 'withdraw'
     | 'nonsense'
   readonly who: number
@@ -60,6 +61,7 @@ const KINDS: readonly Operation['kind'][] = [
   'sale',
   'buy',
   'cancel',
+  'refund',
   'withdraw',
   'nonsense',
 ]
@@ -152,7 +154,7 @@ export const seal = (
         })
       } else if (!vendor) {
         continue
-      } else if (kind === 'buy' || kind === 'cancel' || kind === 'withdraw') {
+      } else if (kind === 'buy' || kind === 'cancel' || kind === 'refund' || kind === 'withdraw') {
         if (vendor.plans.length === 0) continue
         const planId = (value % vendor.plans.length) + 1
         const keyHash = hash(who % 3)
@@ -188,6 +190,18 @@ export const seal = (
             refundTo: address(who),
             refunded: BigInt(value),
             endsAt: now,
+          })
+        } else if (kind === 'refund' && run) {
+          const endsAt = Math.min(run.endsAt, now)
+          orders.set(orderId, { ...run, cancelled: run.cancelled || running, endsAt })
+          events.push({
+            type: 'OrderRefunded',
+            ...inPayments,
+            orderId,
+            vendorId,
+            refundTo: address(who),
+            refunded: BigInt(value),
+            endsAt,
           })
         } else if (kind === 'withdraw' && run) {
           events.push({

@@ -3,7 +3,16 @@ import { describe, it } from 'node:test'
 import { computeAddress, TypedDataEncoder, verifyTypedData } from 'ethers'
 import fc from 'fast-check'
 import { fromHex, toHex } from './bytes.ts'
-import { channelIdOf, digestOf, paymentsDomain, signerOf, signMessage } from './typed-data.ts'
+import {
+  channelIdOf,
+  digestOf,
+  type Message,
+  type MessageName,
+  paymentsDomain,
+  signerOf,
+  signMessage,
+} from './typed-data.ts'
+import vectors from './vectors/payments-typed-data.json' with { type: 'json' }
 
 type Hex = `0x${string}`
 
@@ -79,4 +88,57 @@ describe('typed data', () => {
       message: /^a private key is 32 bytes/,
     })
   })
+
+  describe('vectors, which Payments is tested with too', () => {
+    for (const [title, vector] of Object.entries(vectors)) {
+      it(title, () => {
+        const { type, domain: shown, message, digest, signer, signature } = vector
+        const name = vector.name as MessageName
+        const types = typesOf(type)
+        assert.equal(TypedDataEncoder.from(types).encodeType(name), type)
+        assert.equal(TypedDataEncoder.hash(shown, types, message), digest, 'digest by ethers')
+
+        const separator = TypedDataEncoder.hashDomain(shown) as Hex
+        if (shown.name === 'Chrove Payments')
+          assert.equal(paymentsDomain(BigInt(shown.chainId), shown.verifyingContract as Hex), separator)
+        const values = valuesOf(types, name, message)
+        assert.equal(digestOf(separator, name, values), digest)
+        if (name === 'Channel') assert.equal(channelIdOf(separator, values as Message<'Channel'>), digest)
+
+        assert.equal(computeAddress(vector.privateKey).toLowerCase(), signer)
+        assert.equal(signMessage(separator, name, values, fromHex(vector.privateKey)), signature)
+        assert.equal(signerOf(separator, name, values, signature as Hex), signer)
+      })
+    }
+
+    it('are of each type', () => {
+      const all: Record<MessageName, true> = {
+        ...{ Purchase: true, Cancellation: true, Channel: true, Deposit: true, Voucher: true, RefundRequest: true },
+        ...{ RefundApproval: true, WithdrawalRequest: true, Permit: true, ReceiveWithAuthorization: true },
+      }
+      assert.deepEqual(new Set(Object.values(vectors).map(({ name }) => name)), new Set(Object.keys(all)))
+    })
+  })
 })
+
+type Types = Record<string, { type: string; name: string }[]>
+
+/** The types that an EIP-712 type encoding of one struct states. */
+function typesOf(encoding: string): Types {
+  const [name = '', members = ''] = encoding.slice(0, -1).split('(')
+  return {
+    [name]: members.split(',').map((member) => {
+      const [type = '', memberName = ''] = member.split(' ')
+      return { type, name: memberName }
+    }),
+  }
+}
+
+/** A message as JSON has it, with its integers as bigint. */
+function valuesOf(types: Types, name: string, message: Readonly<Record<string, string>>): Message<MessageName> {
+  const values = (types[name] ?? []).map(({ type, name: member }) => {
+    const value = message[member] ?? ''
+    return [member, type.startsWith('uint') ? BigInt(value) : value] as const
+  })
+  return Object.fromEntries(values) as Message<MessageName>
+}

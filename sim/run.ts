@@ -41,6 +41,8 @@ const RECOVERY_MS = 4 * 3_600_000
 const STEP_MS = 20_000
 const STEPS_MAX = 200
 const CATCH_UP_MS = 300_000
+/** What a program sent before it died has reached its node by then. */
+const ARRIVAL_MS = 10_000
 /** While checks need the chain to stand still. */
 const NO_BLOCKS_MS = 10 * RECOVERY_MS
 
@@ -135,6 +137,8 @@ const recover = async (market: Market): Promise<void> => {
     await step(STEP_MS)
     if (world.breached()) return
   }
+  // A change of keys that is under way comes first: judged before it is mined, the listing would seem right.
+  await step(ARRIVAL_MS + knobs.blockMs)
   await until(repairListings(market))
   for (const buyer of buyers) await until(buyer.resume())
   // Vendors see what is deep enough at one turn, and act on it at the next.

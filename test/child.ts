@@ -76,22 +76,25 @@ export interface ChainTap {
 
 /**
  * A way to a chain that tells of every call: progress of a process, in steps that do not depend on the machine's speed.
- * @param onCall told before a call is passed on, and before its answer is passed back; what it waits for delays both
+ * @param onCall told before a call is passed on, and before its answer is passed back; what it waits for delays both.
+ * `call` is the text of the call; where it answers a question itself, the chain is not asked
  */
 export const tapChain = async (
   chainUrl: string,
-  onCall: (side: 'question' | 'answer', count: number) => unknown,
+  onCall: (side: 'question' | 'answer', count: number, call: string) => unknown,
 ): Promise<ChainTap> => {
   let count = 0
   const listener = await serveHttp(
     async (request) => {
       const mine = ++count
       const body = await request.text()
-      await onCall('question', mine)
-      const answer = await fetch(chainUrl, { method: 'POST', body })
+      const ownAnswer = await onCall('question', mine, body)
+      if (ownAnswer instanceof Response) return ownAnswer
+      const headers = { 'content-type': 'application/json' }
+      const answer = await fetch(chainUrl, { method: 'POST', headers, body })
       const text = await answer.text()
-      await onCall('answer', mine)
-      return new Response(text, { status: answer.status, headers: { 'content-type': 'application/json' } })
+      await onCall('answer', mine, body)
+      return new Response(text, { status: answer.status, headers })
     },
     { host: '127.0.0.1', port: 0 },
   )

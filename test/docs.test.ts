@@ -9,9 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startEmbeddedChain } from '../scripts/embedded-chain.ts'
+import { howToSet } from '../scripts/deploy/errors.ts'
 import { freePort } from '../scripts/ports.ts'
 import { startDirectory } from '../scripts/start/directory.ts'
 import { openShop, shops } from '../scripts/start/vendors.ts'
+import { openMiningTap, startAnvil } from './anvil.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -23,12 +25,23 @@ const runElsewhere = [
   'npm run check',
   'npm run bench -- vendor',
   'npm run bench -- contracts',
+  // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
+  'npx anvil',
+  // test/deploy.test.ts
+  howToSet('SEPOLIA_RPC_URL'),
+  howToSet('DEPLOYER_PRIVATE_KEY'),
+  howToSet('ETHERSCAN_API_KEY'),
+  'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped: the page's later commands run beside it. */
 const serves = /chrove -- (vendor serve|proxy) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
+/** What the reader has set by `npx hardhat keystore set`. */
+let keystore: Readonly<Record<string, string>>
+/** Pages about another chain than that of `npm start`. */
+let nodeOfPage: Readonly<Record<string, string>>
 
 before(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'chrove-docs-'))
@@ -41,6 +54,15 @@ before(async () => {
   closers.push(() => vendor.serving.stop())
   const directory = await startDirectory(chain, folder, 0)
   closers.push(() => directory.close())
+  // What docs/deploy.md deploys to: a chain of the reader's, and one that says it is Sepolia.
+  const anvil = await startAnvil()
+  closers.push(() => anvil.close())
+  const sepolia = await startAnvil({ chainId: 11_155_111 })
+  closers.push(() => sepolia.close())
+  const node = await openMiningTap(sepolia, 5)
+  closers.push(() => node.close())
+  keystore = { LOCALHOST_RPC_URL: anvil.url, SEPOLIA_RPC_URL: node.url, DEPLOYER_PRIVATE_KEY: chain.accounts[0] ?? '' }
+  nodeOfPage = { 'docs/deploy.md': anvil.url }
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
@@ -58,7 +80,7 @@ describe('commands of the documents', async () => {
   const pages = (await readdir(join(root, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'))
   for (const page of ['README.md', ...pages.toSorted().map((name) => join('docs', name))]) {
     const lines = commandsOf(await readFile(join(root, page), 'utf8'))
-    if (lines.length > 0) it(page, () => runPage(lines))
+    if (lines.length > 0) it(page, () => runPage(page, lines))
   }
 })
 
@@ -74,21 +96,29 @@ function commandsOf(markdown: string): string[] {
   return lines.map((line) => line.replace(/\s+#.*$/, '').trim()).filter((line) => line !== '' && !line.startsWith('#'))
 }
 
-async function runPage(lines: readonly string[]): Promise<void> {
-  const environment: NodeJS.ProcessEnv = { ...process.env }
+async function runPage(page: string, lines: readonly string[]): Promise<void> {
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...keystore }
   const serving: ChildProcess[] = []
+  const node = nodeOfPage[page]
+  const replaced = node === undefined ? examples : [['http://127.0.0.1:8545', node] as const, ...examples]
   let orderId = ''
+  let registry = ''
   try {
     for (const line of lines) {
       if (runElsewhere.includes(line)) continue
       const [, name, value] = /^export (\w+)=(.*)$/.exec(line) ?? []
-      const command = examples
+      const command = replaced
         .reduce((text, [from, to]) => text.replaceAll(from, to), line)
         .replaceAll('ORDER', orderId)
+        .replaceAll('--registry REGISTRY', `--registry ${registry}`)
       if (name !== undefined && value !== undefined) {
-        environment[name] = examples.reduce((text, [from, to]) => text.replaceAll(from, to), value.replaceAll("'", ''))
+        environment[name] = replaced.reduce((text, [from, to]) => text.replaceAll(from, to), value.replaceAll("'", ''))
       } else if (serves.test(line)) serving.push(await serve(command, environment))
-      else orderId = /0x[0-9a-f]{8,64}(?=\s)/.exec(await run(command, environment, line))?.[0] ?? orderId
+      else {
+        const output = await run(command, environment, line)
+        orderId = /0x[0-9a-f]{8,64}(?=\s)/.exec(output)?.[0] ?? orderId
+        registry = /^registry +(0x[0-9a-f]{40})$/m.exec(output)?.[1] ?? registry
+      }
     }
   } finally {
     for (const child of serving) {

@@ -101,6 +101,14 @@ describe('cert.info', () => {
     assert.equal((await ask(vendor, await codeOf(vendor, bob))).problem().code, 'ERR_NOT_PAID')
   })
 
+  it('gives nothing for an order that the vendor refunded', async () => {
+    const vendor = await openTestVendor()
+    await vendor.pay(alice, { planId: 1, endsAt: NOW + 60 })
+    assert.equal((await ask(vendor, await codeOf(vendor, alice))).status, 200)
+    await vendor.refund(alice, { planId: 1, endsAt: NOW })
+    assert.equal((await ask(vendor, await codeOf(vendor, alice))).problem().code, 'ERR_ORDER_ENDED')
+  })
+
   it('answers for the plan that is asked for, else for the order that runs longest', async () => {
     const vendor = await openTestVendor()
     await vendor.pay(alice, { planId: 1, endsAt: NOW + 60 })

@@ -179,6 +179,17 @@ const startTestVendor = async (database: Database.Database, started: Started) =>
         endsAt,
         evidence: evidence(),
       }),
+    /** The vendor gives the money back, which ends the order. */
+    refund: (buyer: RsaKeyPair, { planId, endsAt, vendorId = uri.vendorId }: Paid) =>
+      apply({
+        type: 'OrderRefunded',
+        contract: address(3),
+        ...identity(buyer, planId, vendorId),
+        refundTo: address(2),
+        refunded: 1n,
+        endsAt,
+        evidence: evidence(),
+      }),
     rollBack: async (number: number) => {
       await store.rollBack({ number, hash: hash(number) })
       height.number = number

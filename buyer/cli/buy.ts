@@ -7,7 +7,7 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import type { Output } from '../../effects/command-output.ts'
 import { formatPeriod, NATIVE_DECIMALS, parseAmount } from '../../protocol/amount.ts'
 import { BuyerError } from '../errors.ts'
-import type { Buyer, Caps, Offer, PayBy, PayWish, SignOptions, Wanted } from '../lib/index.ts'
+import type { Buyer, Caps, Offer, PayBy, PayWish, QuoteOptions, SignOptions, Wanted } from '../lib/index.ts'
 import { openBuyer, wholeNumber } from './open-buyer.ts'
 import { SIGN_ONLY, VALID_FOR, writeSigned } from './signed.ts'
 import { coin, money, oneLine, timeText } from './text.ts'
@@ -103,7 +103,7 @@ const buy = async (
 ): Promise<Output | undefined> => {
   const buyer = openBuyer(session)
   const wanted = wantedOf(vendor, plan, options)
-  if (options.dryRun) return dryRun(session, buyer, wanted, wishOf(options))
+  if (options.dryRun) return dryRun(session, buyer, wanted, { ...capsOf(options), ...wishOf(options) })
   const approve = async (offer: Offer): Promise<void> => {
     session.say(offerText(offer))
     if (!options.yes) await session.confirm(questionOf(offer))
@@ -165,7 +165,7 @@ const sign = async (
 }
 
 /** Says what `buy` would do. */
-const dryRun = async ({ signal }: Session, buyer: Buyer, wanted: Wanted, wish: PayWish): Promise<Output> => {
+const dryRun = async ({ signal }: Session, buyer: Buyer, wanted: Wanted, options: QuoteOptions): Promise<Output> => {
   const nothingSent = 'Nothing was sent (--dry-run)'
   const earlier = await buyer.unacknowledged(wanted, signal)
   if (earlier) {
@@ -177,7 +177,7 @@ const dryRun = async ({ signal }: Session, buyer: Buyer, wanted: Wanted, wish: P
     const { orderId } = earlier
     return { json: { dryRun: true, resumed: true, order: { orderId } }, text: text.join('\n') }
   }
-  const offer = await buyer.quote(wanted, wish, signal)
+  const offer = await buyer.quote(wanted, { ...options, signal })
   return { json: { dryRun: true, resumed: false, offer }, text: `${offerText(offer)}\n${nothingSent}` }
 }
 

@@ -9,27 +9,29 @@ import type { Keyring } from './keyring.ts'
 import { SIGNED_VALID_SECONDS } from './limits.ts'
 import type { Market } from './market.ts'
 import { coins, prepare, prepareOpen, type Offer, type Wanted } from './offer.ts'
-import type { PayBy } from './pay-by.ts'
+import type { PayWish } from './pay-by.ts'
 import { begin, purchase, sendSigned, type Bought } from './purchase.ts'
 import { findUnacknowledged, isOpen, readBought, type Found } from './unacknowledged.ts'
 
-/** What may be spent. */
+/** The most that may be spent. */
 export interface Caps {
-  /** Most of the coin that may leave the account, with the fee, wei. */
+  /** Of the coin that may leave the account, with the fee, wei. */
   readonly spendCapWei?: bigint
   /**
-   * Most that may be spent of the currency that the plan is in, smallest units; of the coin with the fee.
+   * Of the currency that the plan is in, smallest units; of the coin with the fee.
    * @param token undefined for the coin
    */
   readonly capIn?: (token: TokenFacts | undefined) => bigint
-  /** Asked before anything is signed; rejects to refuse. Its offer is exactly what will be done. */
-  readonly approve?: (offer: Offer) => Promise<void>
 }
 
-export interface BuyOptions extends Caps {
-  /** How a token is paid; the cheapest way when left out. */
-  readonly payBy?: PayBy
+/** What to look for, and within which bounds. */
+export interface QuoteOptions extends Caps, PayWish {
   readonly signal?: AbortSignal
+}
+
+export interface BuyOptions extends Omit<QuoteOptions, 'signOnly'> {
+  /** Asked before anything is signed; rejects to refuse. Its offer is exactly what will be done. */
+  readonly approve?: (offer: Offer) => Promise<void>
 }
 
 export interface SignOptions extends Omit<BuyOptions, 'spendCapWei'> {
@@ -78,7 +80,7 @@ export const buy = async (shop: Shop, wanted: Wanted, options: BuyOptions): Prom
     : await prepare(effects, market, keyring, account, wanted, options, signal)
   if ('endsAtSeconds' in prepared) return { ...prepared, offer: undefined }
   const { offer } = prepared
-  refuseOver(options, offer)
+  refuseOver(options, options.approve !== undefined, offer)
   await options.approve?.(offer)
   return alone(shop, async () => {
     // Another process may have bought the same since.
@@ -130,7 +132,7 @@ export const sign = async (shop: Shop, wanted: Wanted, options: SignOptions): Pr
   const account = await accounts.payer(market)
   const prepared = await prepare(effects, market, keyring, account, wanted, { ...options, signOnly: true }, signal)
   const { offer } = prepared
-  refuseOver(options, offer)
+  refuseOver(options, options.approve !== undefined, offer)
   await options.approve?.(offer)
   return alone(shop, async () => {
     const now = await lookFor(shop, wanted, signal)
@@ -150,13 +152,16 @@ const refuseIfChanged = (before: Found | undefined, now: Found | undefined): voi
   throw new BuyerError('ERR_PURCHASE_PENDING', 'another command buys the same at this moment: try again')
 }
 
-/** @throws ERR_SPEND_CAP */
+/**
+ * @param isAgreedTo whether somebody agrees to what has no cap, or nothing is paid: else nothing may be spent
+ * @throws ERR_SPEND_CAP
+ */
 export const refuseOver = (
-  { spendCapWei, capIn, approve }: Pick<Caps, 'spendCapWei' | 'capIn'> & { readonly approve?: unknown },
+  { spendCapWei, capIn }: Caps,
+  isAgreedTo: boolean,
   { maxCostWei, token }: Pick<Offer, 'maxCostWei' | 'token'>,
 ): void => {
-  // Nobody to agree and no cap: nothing may be spent.
-  const uncapped = approve ? undefined : 0n
+  const uncapped = isAgreedTo ? undefined : 0n
   const capWei = (token ? undefined : capIn?.(undefined)) ?? spendCapWei ?? uncapped
   if (capWei !== undefined && maxCostWei > capWei) {
     const what = token ? `the fee is up to ${coins(maxCostWei)}` : `this costs up to ${coins(maxCostWei)} with its fee`

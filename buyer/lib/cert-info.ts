@@ -46,7 +46,7 @@ export class Refused extends BuyerError {
  */
 export const askForCredentials = async (
   effects: AskEffects,
-  { endpoint, keys }: ProvenEndpoint,
+  { endpoint, keys, tsSeconds }: ProvenEndpoint,
   order: KeyringOrder,
   signal?: AbortSignal,
 ): Promise<Answer> => {
@@ -55,7 +55,8 @@ export const askForCredentials = async (
   const ask = async (method: 'GET' | 'POST') => {
     const question = {
       vendor: order.vendor,
-      tsSeconds: nowSeconds(clock),
+      // By a clock that is behind the vendor's it would seem older than a vendor that has just started.
+      tsSeconds: Math.max(nowSeconds(clock), tsSeconds),
       nonce: random.bytes(NONCE_BYTES),
       planId: order.planId,
     }

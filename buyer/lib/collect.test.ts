@@ -82,6 +82,19 @@ describe('collecting credentials', () => {
     assert.equal(new Set(nonces).size, nonces.length)
   })
 
+  it('asks by the time of the vendor when its own clock is behind: one that just started takes nothing older', async () => {
+    const { orderId } = await buyOne()
+    await market.passSeconds(1)
+    const startedAtSeconds = nowSeconds() - 1
+    market.answer = async (request, honest) => {
+      if (!isCertInfo(request)) return honest(request)
+      const { tsSeconds } = await openAtVendor(market, await request.clone().text())
+      return tsSeconds > startedAtSeconds ? honest(request) : new Response('too old', { status: 409 })
+    }
+    const { buyer } = market.start({ behindMs: 120_000 })
+    assert.deepEqual((await buyer.collect(orderId, { waitMs: 0 })).servers, SERVERS)
+  })
+
   it('takes no answer of another order', async () => {
     const { buyer, orderId } = await buyOne()
     market.answer = async (request, honest) => {

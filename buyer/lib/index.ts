@@ -7,8 +7,8 @@ import { nowSeconds } from '../../effects/clock.ts'
 import type { SignedCancellation, SignedOrder } from '../../protocol/signed-order.ts'
 import { generateAccount, importAccount, parseRecipient } from './account.ts'
 import { createAccounts } from './accounts.ts'
-import { alone, buy, resumeNow, sign, type BuyOptions, type Purchased, type Shop } from './buy.ts'
-import type { SignedOffer, SignOptions } from './buy.ts'
+import { alone, buy, refuseOver, resumeNow, sign } from './buy.ts'
+import type { BuyOptions, Purchased, QuoteOptions, Shop, SignedOffer, SignOptions } from './buy.ts'
 import { cancel, signCancellation, type Cancelled } from './cancel.ts'
 import { collect, keptCredentials, type CollectOptions, type Credentials } from './collect.ts'
 import type { BuyerEffects } from './effects.ts'
@@ -19,13 +19,12 @@ import { SIGNED_VALID_SECONDS } from './limits.ts'
 import { openMarket, type Market } from './market.ts'
 import { prepare, type Offer, type Wanted } from './offer.ts'
 import { listOrders, type OrderView } from './orders.ts'
-import type { PayWish } from './pay-by.ts'
 import { search, type SearchQuery, type SearchResult } from './search.ts'
 import { quoteSignedOrder, sendSignedOrder, type Delivered, type Delivery, type DeliverOptions } from './send-signed.ts'
 import { show, type VendorView } from './show.ts'
 import { findUnacknowledged } from './unacknowledged.ts'
 
-export type { BuyOptions, Caps, Purchased, SignedOffer, SignOptions } from './buy.ts'
+export type { BuyOptions, Caps, Purchased, QuoteOptions, SignedOffer, SignOptions } from './buy.ts'
 export type { BuyerEffects } from './effects.ts'
 export type { Cancelled } from './cancel.ts'
 export type { CollectOptions, Credentials } from './collect.ts'
@@ -68,8 +67,11 @@ export interface Buyer {
   search(query: SearchQuery, signal?: AbortSignal): Promise<SearchResult>
   /** @param vendor its URI, or its number in the registry of the settings */
   show(vendor: string, signal?: AbortSignal): Promise<VendorView>
-  /** What a purchase would cost, by the chain; sends and writes nothing. */
-  quote(wanted: Wanted, wish?: PayWish, signal?: AbortSignal): Promise<Offer>
+  /**
+   * What a purchase would cost, by the chain; sends and writes nothing.
+   * @throws ERR_SPEND_CAP when that is more than a cap that is set; ERR_BALANCE; BuyerError
+   */
+  quote(wanted: Wanted, options?: QuoteOptions): Promise<Offer>
   /** The purchase that `buy` would give, or bring to its end, instead of a new one, as far as the keyring knows. */
   unacknowledged(wanted: Wanted, signal?: AbortSignal): Promise<PurchaseName | undefined>
   /**
@@ -160,9 +162,12 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       return show(effects, await market(signal), vendor, signal)
     },
 
-    async quote(wanted, wish, signal) {
-      const on = await market(signal)
-      return (await prepare(effects, on, keyring, await accounts.payer(on), wanted, wish, signal)).offer
+    async quote(wanted, options = {}) {
+      const on = await market(options.signal)
+      const account = await accounts.payer(on)
+      const { offer } = await prepare(effects, on, keyring, account, wanted, options, options.signal)
+      refuseOver(capOf(options), true, offer)
+      return offer
     },
 
     async unacknowledged(wanted, signal) {

@@ -23,6 +23,8 @@ export interface EndpointReport {
 export interface ProvenEndpoint {
   readonly endpoint: string
   readonly keys: { readonly signing: RsaPublicKey; readonly encryption: RsaPublicKey }
+  /** The vendor's own time, as its document tells it. */
+  readonly tsSeconds: number
 }
 
 type PriceEffects = Pick<BuyerEffects, 'clock' | 'network' | 'jose'>
@@ -75,8 +77,10 @@ export const examineEndpoints = async (
 
 /** @throws ERR_VENDOR_UNTRUSTED | ERR_VENDOR_UNREACHABLE unless the report is of an acceptable document */
 export const provenBy = ({ endpoint, outcome, examination, code }: EndpointReport): ProvenEndpoint => {
-  const { signing, encryption } = examination?.keys ?? {}
-  if (outcome === 'acceptable' && signing && encryption) return { endpoint, keys: { signing, encryption } }
+  const { keys: { signing, encryption } = {}, content } = examination ?? {}
+  if (outcome === 'acceptable' && signing && encryption && content) {
+    return { endpoint, keys: { signing, encryption }, tsSeconds: content.ts }
+  }
   if (outcome === 'unreachable') {
     throw new BuyerError('ERR_VENDOR_UNREACHABLE', `the vendor does not answer (${code}): try again later`)
   }

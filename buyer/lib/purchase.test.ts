@@ -120,6 +120,15 @@ describe('buying', () => {
     await buyer.buy(wanted, { spendCapWei: cap })
   })
 
+  it('quotes nothing that exceeds the cap', async () => {
+    await initialized()
+    const wanted = { vendor: '1', planId: 1, periods: 1 }
+    const { maxCostWei } = await market.start().buyer.quote(wanted)
+    const quoting = (spendCapWei: bigint) => market.start({ spendCapWei }).buyer.quote(wanted)
+    assert.equal((await quoting(maxCostWei)).maxCostWei, maxCostWei)
+    await assert.rejects(quoting(maxCostWei - 1n), { code: 'ERR_SPEND_CAP' })
+  })
+
   it('spends nothing when there is neither a cap nor somebody to agree', async () => {
     await initialized()
     const { buyer } = market.start({ spendCapWei: undefined })

@@ -100,7 +100,7 @@ export const sendSignedOrder = async (shop: Shop, signed: SignedOrder, options: 
   const { market } = shop
   const { signal } = options
   const { delivery, account, quote } = await quoteSignedOrder(shop, signed, signal)
-  refuseOver(options, { maxCostWei: delivery.maxFeeWei })
+  refuseOver(options, options.approve !== undefined, { maxCostWei: delivery.maxFeeWei })
   await options.approve?.(delivery)
   // Nothing is written down: what was sent already is found to be used by whoever tries again.
   const receipt = await alone(shop, () => refusing(() => account.send(quote, signal ? { signal } : {})))

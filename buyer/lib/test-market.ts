@@ -59,6 +59,8 @@ export interface StartPlan {
   readonly diesAfter?: number
   /** In place of a cap far above all prices; undefined for none. */
   readonly spendCapWei?: bigint | undefined
+  /** How far its clock is behind the vendor's. */
+  readonly behindMs?: number
   readonly settings?: Partial<BuyerSettings>
   /** Those of another buyer, in place of the market's. */
   readonly files?: Map<string, Uint8Array>
@@ -198,7 +200,8 @@ let keysMade = 0
 const quickJose: Jose = { ...jose, generateKeyPair: () => Promise.resolve(rsaKeyPair(2 + (keysMade++ % 20))) }
 
 const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
-  const { diesAfter = Infinity, settings, files: disk = market.files, node = (truth) => truth } = plan
+  const { diesAfter = Infinity, behindMs = 0, settings } = plan
+  const { files: disk = market.files, node = (truth: Chain) => truth } = plan
   const spendCapWei = 'spendCapWei' in plan ? plan.spendCapWei : 10n ** 18n
   const life = createLife()
   let steps = 0
@@ -220,7 +223,7 @@ const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
   const told: string[] = []
   const effects = {
     chain,
-    clock: market.clock,
+    clock: { ...market.clock, nowMs: () => market.clock.nowMs() - behindMs },
     files,
     jose: quickJose,
     log: silentLog,

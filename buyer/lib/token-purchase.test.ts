@@ -131,6 +131,8 @@ describe('what a purchase with a token may cost', () => {
   it('is capped in the token, by the unit, and in the coin for its fee, by the wei', async () => {
     const { buyer } = await initialized()
     await assert.rejects(buyer.buy(hour, { capIn: () => PRICE - 1n }), { code: 'ERR_SPEND_CAP' })
+    await assert.rejects(buyer.quote(hour, { capIn: () => PRICE - 1n }), { code: 'ERR_SPEND_CAP' })
+    assert.equal((await buyer.quote(hour)).token?.price, PRICE)
     let offered: Offer | undefined
     const approve = async (offer: Offer) => {
       offered = offer

@@ -9,12 +9,17 @@ import {Test} from "./Test.t.sol";
 /// @dev One registry, one vendor, and one plan of each settlement. The price does not divide by the seconds of a
 /// period, so that rounding always shows.
 abstract contract ChroveFixture is Test {
-    address internal constant OWNER = address(0xA11CE);
-    address internal constant OPERATOR = address(0x0FE7A7);
+    uint256 internal constant OWNER_KEY = 0xA11CE;
+    uint256 internal constant OPERATOR_KEY = 0x0FE7A7;
+    uint256 internal constant BUYER_KEY = 0xB0B;
+    uint256 internal constant STRANGER_KEY = 0xBAD;
+
+    address internal constant OWNER = 0xe05fcC23807536bEe418f142D19fa0d21BB0cfF7;
+    address internal constant OPERATOR = 0x8c4D0176B08fcCA01E47a95353902558f2F09B18;
     address internal constant PAYOUT = address(0xBA4C);
-    address internal constant BUYER = address(0xB0B);
+    address internal constant BUYER = 0x0376AAc07Ad725E01357B1725B5ceC61aE10473c;
     address internal constant REFUND_TO = address(0x4EF);
-    address internal constant STRANGER = address(0xBAD);
+    address internal constant STRANGER = 0x63f98F6e9Cc0cA72E9e88d559A1fe7070d03A869;
 
     bytes32 internal constant KEY = keccak256("a buyer's key");
     uint40 internal constant START = 1_900_000_000;

@@ -17,6 +17,38 @@ contract LongWindedReceiver {
     }
 }
 
+/// @dev An account that refuses money with more than half a million bytes.
+contract BombReceiver {
+    receive() external payable {
+        assembly ("memory-safe") {
+            revert(0, 500000)
+        }
+    }
+}
+
+/// @dev An account that burns all gas that it is given.
+contract BurningReceiver {
+    receive() external payable {
+        while (true) {}
+    }
+}
+
+/// @dev An account that takes money only with the gas that a payout has: 300,000, and 2,300 for the money.
+contract DemandingReceiver {
+    receive() external payable {
+        require(gasleft() > 302_000, "more gas");
+    }
+}
+
+/// @dev An account that counts how often it is paid.
+contract CountingReceiver {
+    uint256 public payments;
+
+    receive() external payable {
+        ++payments;
+    }
+}
+
 /// @dev An account that calls back while it is being paid, and remembers the answer.
 contract ReenteringReceiver {
     address private immutable TARGET;

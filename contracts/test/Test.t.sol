@@ -24,6 +24,12 @@ abstract contract Test {
         vm.warp(block.timestamp + seconds_);
     }
 
+    /// @dev r, s, v; 65 bytes.
+    function sign(uint256 privateKey, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(privateKey, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
     /// @dev A value in the range, each about equally likely.
     function within(uint256 seed, uint256 min, uint256 max) internal pure returns (uint256) {
         uint256 size = max - min;
