@@ -21,14 +21,23 @@ export type BuyerErrorCode =
   | 'ERR_VENDOR_UNKNOWN'
   | 'ERR_PLAN_UNKNOWN'
   | 'ERR_NOT_FOR_SALE'
-  | 'ERR_TOKEN_UNSUPPORTED'
+  /** What the plan is priced in does not answer as a token does. */
+  | 'ERR_TOKEN_INVALID'
+  /** This currency or token cannot be paid in the way that was asked for. */
+  | 'ERR_PAY_BY'
   | 'ERR_PERIODS'
   | 'ERR_BALANCE'
   | 'ERR_SPEND_CAP'
+  /** It takes more gas than was agreed to. */
+  | 'ERR_GAS'
   | 'ERR_ORDER_UNKNOWN'
   | 'ERR_ORDER_NOT_RUNNING'
   | 'ERR_NOT_REFUNDABLE'
   | 'ERR_ADDRESS_INVALID'
+  /** What was signed has been carried out, is out of date, or the chain refuses it. */
+  | 'ERR_SIGNED_ORDER_USED'
+  | 'ERR_SIGNED_ORDER_EXPIRED'
+  | 'ERR_SIGNED_ORDER_REFUSED'
   /** No endpoint gave a price document that holds against the registry. */
   | 'ERR_VENDOR_UNTRUSTED'
   | 'ERR_VENDOR_REFUSED'

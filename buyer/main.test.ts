@@ -50,11 +50,13 @@ describe('chrove', { concurrency: 2 }, () => {
     const { exitCode, out } = await chrove(['--help'])
     assert.equal(exitCode, 0)
     const commands = ['init', 'account', 'search', 'show', 'buy', 'credentials', 'orders', 'cancel', 'proxy', 'price']
-    for (const command of [...commands, 'backup', 'restore', 'vendor'])
+    for (const command of [...commands, 'send-signed', 'backup', 'restore', 'vendor'])
       assert.match(out, new RegExp(`^  ${command}\\b`, 'm'))
     assert.match(out, /Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault/)
     assert.ok(out.split('\n').every((line) => line.length <= 80))
-    const helps = await Promise.all(['buy', 'credentials', 'price'].map((command) => chrove([command, '--help'])))
+    const helps = await Promise.all(
+      ['buy', 'credentials', 'price', 'send-signed'].map((command) => chrove([command, '--help'])),
+    )
     for (const help of helps) assert.match(help.out, /Examples?:\n {2}\$ chrove /)
   })
 
@@ -62,6 +64,14 @@ describe('chrove', { concurrency: 2 }, () => {
     const { exitCode, out, err } = await chrove(['buy'])
     assert.deepEqual([exitCode, out], [2, ''])
     assert.equal(err, 'chrove: give a vendor and the number of a plan, or --extend ORDER (ERR_USAGE)\n')
+  })
+
+  it('sends nothing that is no signed purchase or cancellation', async () => {
+    const { exitCode, out } = await chrove(['send-signed', 'package.json', '--json'])
+    assert.deepEqual([exitCode, JSON.parse(out).error.code], [1, 'ERR_SIGNED_ORDER_SHAPE'])
+    const long = join(home, 'long.json')
+    await writeFile(long, ' '.repeat(9000))
+    assert.match((await chrove(['send-signed', long])).err, /longer than 8192 bytes \(ERR_USAGE\)/)
   })
 
   it('with --json prints one object on standard output, for errors too', async () => {

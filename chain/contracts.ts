@@ -65,6 +65,10 @@ export interface ContractReader {
     at?: BlockTag,
     signal?: AbortSignal,
   ): Promise<OrderState>
+  /** Whether what has this EIP-712 digest was carried out; purchases by authorisation are known to their token only. */
+  isUsed(payments: Address, digest: Hex, at?: BlockTag, signal?: AbortSignal): Promise<boolean>
+  /** What a vendor's payout account refused, smallest units. @param token zero for the native coin */
+  kept(payments: Address, vendorId: bigint, token: Address, at?: BlockTag, signal?: AbortSignal): Promise<bigint>
 }
 
 export const createContractReader = (chain: Chain): ContractReader => {
@@ -83,6 +87,8 @@ export const createContractReader = (chain: Chain): ContractReader => {
   }
   const ofRegistry = <Name extends NameOf<typeof vendorRegistryAbi, 'function'>>(name: Name) =>
     entryOf(vendorRegistryAbi, 'function', name)
+  const ofPayments = <Name extends NameOf<typeof paymentsAbi, 'function'>>(name: Name) =>
+    entryOf(paymentsAbi, 'function', name)
 
   return {
     async vendorCount(registry, at, signal) {
@@ -108,8 +114,16 @@ export const createContractReader = (chain: Chain): ContractReader => {
     },
     async order(payments, { vendorId, planId, keyHash }, at, signal) {
       const call = paymentsCall(payments, 'order', vendorId, planId, keyHash)
-      const [order] = await read(entryOf(paymentsAbi, 'function', 'order'), call, at, signal)
+      const [order] = await read(ofPayments('order'), call, at, signal)
       return order
+    },
+    async isUsed(payments, digest, at, signal) {
+      const [used] = await read(ofPayments('isUsed'), paymentsCall(payments, 'isUsed', digest), at, signal)
+      return used
+    },
+    async kept(payments, vendorId, token, at, signal) {
+      const [kept] = await read(ofPayments('kept'), paymentsCall(payments, 'kept', vendorId, token), at, signal)
+      return kept
     },
   }
 }

@@ -29,3 +29,8 @@ export const RECEIPT_POLL_MS = 1_000
 export const REBROADCAST_MS = 15_000
 /** Waits this long for a receipt, milliseconds: five minutes of fees rising past our offer are not waited out. */
 export const RECEIPT_TIMEOUT_MS = 300_000
+
+/** Longest answer of a token that is looked at, bytes: the longest that are used are names. */
+export const TOKEN_ANSWER_BYTES_MAX = 1024
+/** 10^77 is the highest power of ten that an amount can reach; with more decimals a token is worth nothing. */
+export const TOKEN_DECIMALS_MAX = 77

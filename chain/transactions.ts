@@ -6,13 +6,14 @@ import { Transaction, Wallet } from 'ethers'
 import type { Chain } from '../effects/chain.ts'
 import type { Clock } from '../effects/clock.ts'
 import { toHex } from '../protocol/bytes.ts'
+import { signMessage, type Message, type MessageName } from '../protocol/typed-data.ts'
 import { broadcast, redeliver, untilMined } from './deliver.ts'
 import { TransactionError } from './errors.ts'
 import { GAS_MARGIN_PERCENT } from './limits.ts'
 import { type Call, createRpc, type Receipt } from './rpc.ts'
 import { type Address, type Hash, type Hex, parseAddress } from './types.ts'
 
-/** A call that would succeed now, and the most it can cost: sending it spends no more. */
+/** A call and the most it can cost: sending it spends no more. */
 export interface Quote {
   readonly call: Call
   readonly gas: bigint
@@ -32,10 +33,18 @@ export interface Account {
   readonly address: Address
   balanceWei(signal?: AbortSignal): Promise<bigint>
   /**
-   * Tries a call without sending anything.
+   * Tries a call, which would succeed now, without sending anything.
    * @throws ContractRevert | ChainError
    */
   quote(call: Omit<Call, 'from'>, signal?: AbortSignal): Promise<Quote>
+  /** What so much gas can cost, for a call that cannot be tried yet. @throws ChainError */
+  quoteUntried(call: Omit<Call, 'from'>, gas: bigint, signal?: AbortSignal): Promise<Quote>
+  /**
+   * Signs a message (EIP-712).
+   * @param domain separator of the contract that takes it
+   * @returns r ‖ s ‖ v, 65 bytes
+   */
+  sign<Name extends MessageName>(domain: Hex, name: Name, message: Message<Name>): Hex
   /**
    * Sends what was quoted and waits until it is mined.
    * @throws ContractRevert when it is mined and refused; TransactionError; ChainError before anything was sent
@@ -86,6 +95,14 @@ export const createAccount = (effects: AccountEffects, chainId: bigint, privateK
     return (await wallet.signTransaction(transaction)) as Hex
   }
 
+  const priceOf = async (call: Call, gas: bigint, signal?: AbortSignal): Promise<Quote> => {
+    const { baseFeeWei, priorityFeeWei } = await rpc.fees(signal)
+    // The base fee at most doubles in six full blocks.
+    const maxFeePerGasWei = 2n * baseFeeWei + priorityFeeWei
+    const maxCostWei = (call.valueWei ?? 0n) + gas * maxFeePerGasWei
+    return { call, gas, maxFeePerGasWei, priorityFeePerGasWei: priorityFeeWei, maxCostWei }
+  }
+
   return {
     address,
 
@@ -93,18 +110,13 @@ export const createAccount = (effects: AccountEffects, chainId: bigint, privateK
 
     async quote(call, signal) {
       const asked: Call = { ...call, from: address }
-      const { baseFeeWei, priorityFeeWei } = await rpc.fees(signal)
       const gas = ((await rpc.estimateGas(asked, signal)) * (100n + GAS_MARGIN_PERCENT)) / 100n
-      // The base fee at most doubles in six full blocks.
-      const maxFeePerGasWei = 2n * baseFeeWei + priorityFeeWei
-      return {
-        call: asked,
-        gas,
-        maxFeePerGasWei,
-        priorityFeePerGasWei: priorityFeeWei,
-        maxCostWei: (call.valueWei ?? 0n) + gas * maxFeePerGasWei,
-      }
+      return priceOf(asked, gas, signal)
     },
+
+    quoteUntried: (call, gas, signal) => priceOf({ ...call, from: address }, gas, signal),
+
+    sign: (domain, name, message) => signMessage(domain, name, message, privateKey),
 
     async send(quote, { persist, signal } = {}) {
       try {

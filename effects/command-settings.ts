@@ -23,7 +23,7 @@ const shape = {
   directory: httpUrl.optional(),
   /** SOCKS5 proxy for every outgoing connection; it also resolves names. */
   proxy: z.url({ protocol: /^socks5h$/, error: 'must be a socks5h:// URL' }).optional(),
-  /** Most that one purchase may cost with its fee, in whole coins. */
+  /** Most of the chain's coin that one purchase may cost with its fee, in whole coins. */
   maxSpend: z
     .string()
     .regex(/^\d{1,40}(\.\d{1,18})?$/, 'must be a decimal number of coins')

@@ -53,6 +53,8 @@ const run = async (
     },
     (program, context) => {
       program.command('try').argument('<word>').action(context.action(act))
+      const own = { ownOptions: ['maxSpend'] }
+      program.command('own').argument('<word>').option('--max-spend <amount>').action(context.action(act, own))
     },
   )
   return { exitCode, out, err, opened }
@@ -81,6 +83,14 @@ describe('a command line', () => {
     const config = JSON.stringify({ rpc: 'http://config/', directory: 'http://config/', maxSpend: '0.5' })
     const { out } = await run(['try', 'a', '--rpc', 'http://option/'], seen, { environment, config })
     assert.equal(out, 'http://option/ http://environment/ 0.5\n')
+  })
+
+  it('gives an option that a command keeps for itself to the command, and not to the settings', async () => {
+    const seen = async ({ settings }: Session, word: string, options?: { readonly maxSpend?: string }) =>
+      say(`${word} ${options?.maxSpend} ${settings.maxSpend}`)
+    const config = JSON.stringify({ maxSpend: '0.5' })
+    assert.equal((await run(['own', 'a', '--max-spend', '7'], seen, { config })).out, 'a 7 0.5\n')
+    assert.equal((await run(['own', 'a'], seen, { config })).out, 'a undefined 0.5\n')
   })
 
   it('opens its doors in the home folder that is given, through the proxy that is set', async () => {

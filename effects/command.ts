@@ -53,6 +53,8 @@ export interface CommandContext {
 export interface ActionDefaults {
   /** What the program logs unless the settings say otherwise; `warn` for commands, `info` for servers. */
   readonly logLevel?: NonNullable<NodeEffectsOptions['logLevel']>
+  /** Options of the command that have a setting's name and are none: they are for the action alone. */
+  readonly ownOptions?: readonly string[]
 }
 
 /** The process around a command line. */
@@ -173,7 +175,8 @@ const openSession = async (
   defaults: ActionDefaults,
 ): Promise<Session> => {
   const { environment, terminal, signal } = world
-  const options = command.optsWithGlobals<Record<string, unknown>>()
+  const given = Object.entries(command.optsWithGlobals<Record<string, unknown>>())
+  const options = Object.fromEntries(given.filter(([name]) => !defaults.ownOptions?.includes(name)))
   const home = (options.home as string | undefined) ?? (environment.CHROVE_HOME || `${world.userHome}/.chrove`)
   const service = 'chrove'
   // Settings are read from a file of the home folder, through a door that needs no settings.

@@ -30,3 +30,6 @@ export const JSON_DEPTH_MAX = 32
 
 /** A nonce is 16 random bytes: 2^64 requests until two collide by chance. */
 export const NONCE_BYTES = 16
+
+/** A signed purchase or cancellation is about 1 KiB. */
+export const SIGNED_ORDER_BYTES_MAX = 8 * 1024

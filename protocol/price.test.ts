@@ -212,6 +212,19 @@ describe('a price document is refused', () => {
     })
   }
 
+  it('with a price in a token that people read as another, where its decimals are known', async () => {
+    const anchorOf = (decimals: number | undefined) => ({
+      ...anchor,
+      plans: anchor.plans.map((plan) => (plan.token === token ? { ...plan, decimals } : plan)),
+    })
+    const documentOf = (amount: string) =>
+      published({ PaymentChannels: [{ ...weekly, Price: { ...weekly.Price, amount } }] })
+    assert.deepEqual(await failing(await documentOf('5'), NOW, anchorOf(6)), [])
+    for (const amount of ['0.5', '5000000', '05', '5.0', '5 USDX'])
+      assert.deepEqual(await failing(await documentOf(amount), NOW, anchorOf(6)), ['terms'])
+    assert.deepEqual(await failing(await documentOf('5'), NOW, anchorOf(undefined)), [])
+  })
+
   const shapes: Readonly<Record<string, unknown>> = {
     'no content': { ...good, content: undefined },
     'no signature of its time': { ...good, ts_signature: undefined },

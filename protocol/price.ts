@@ -98,6 +98,8 @@ export interface PlanTerms {
   readonly planId: number
   /** Lower-case `0x` address; zero for the native coin. */
   readonly token: string
+  /** Of a token, as it says itself; undefined where that is not known. */
+  readonly decimals?: number | undefined
   /** Smallest units for one period. */
   readonly price: bigint
   readonly periodSeconds: number
@@ -266,7 +268,11 @@ const matchesPlan = (method: ContractMethod, { vendor, plans }: PriceAnchor): bo
   )
 }
 
-/** What people read says what is paid. Decimals of other tokens are not known here, so only their unit is checked. */
-const showsPrice = ({ Price }: ContractMethod, plan: PlanTerms): boolean =>
-  Price.unit === formatPeriod(plan.periodSeconds) &&
-  (!/^0x0{40}$/.test(plan.token) || Price.amount === formatAmount(plan.price, NATIVE_DECIMALS))
+/** What people read says what is paid. Of a token whose decimals are not known only the unit can be checked. */
+const showsPrice = ({ Price }: ContractMethod, plan: PlanTerms): boolean => {
+  const decimals = /^0x0{40}$/.test(plan.token) ? NATIVE_DECIMALS : plan.decimals
+  return (
+    Price.unit === formatPeriod(plan.periodSeconds) &&
+    (decimals === undefined || Price.amount === formatAmount(plan.price, decimals))
+  )
+}

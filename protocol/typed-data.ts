@@ -93,6 +93,13 @@ export const paymentsDomain = (chainId: bigint, payments: Hex): Hex =>
   TypedDataEncoder.hashDomain({ name: 'Chrove Payments', version: '1', chainId, verifyingContract: payments }) as Hex
 
 /**
+ * The domain of a token that has EIP-2612 or EIP-3009 as they are usually built.
+ * @returns its separator, 32 bytes
+ */
+export const tokenDomain = (name: string, version: string, chainId: bigint, token: Hex): Hex =>
+  TypedDataEncoder.hashDomain({ name, version, chainId, verifyingContract: token }) as Hex
+
+/**
  * What is signed: keccak256(0x1901 ‖ domain ‖ hash of the message).
  * @param domain separator of the contract that the message is for: `paymentsDomain`, or a token's `DOMAIN_SEPARATOR()`
  * @throws Error when a value does not fit its type
@@ -143,6 +150,13 @@ export const signerOf = <Name extends MessageName>(
     return undefined
   }
 }
+
+/** A signature as functions take it that are older than signatures of any form. */
+export const partsOf = (signature: Hex): { readonly r: Hex; readonly s: Hex; readonly v: number } => ({
+  r: signature.slice(0, 66) as Hex,
+  s: `0x${signature.slice(66, 130)}`,
+  v: Number(`0x${signature.slice(130)}`),
+})
 
 /** `0x` and 65 bytes: the short form of EIP-2098 would be a second signature of the same message. */
 const SIGNATURE_HEX_LENGTH = 2 + 2 * 65

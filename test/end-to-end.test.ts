@@ -42,6 +42,7 @@ const shapes = {
         ),
       }),
     ),
+    tokens: z.array(z.strictObject({ address: hex(20), symbol: z.string().optional(), decimals: z.int().optional() })),
     total: z.int(),
     complete: z.boolean(),
     directoryFault: z.string().optional(),
@@ -85,8 +86,9 @@ const shapes = {
         startedAtSeconds: seconds,
         endsAtSeconds: seconds,
         periods: z.int(),
-        earnedWei: amount,
-        refundableWei: amount,
+        earned: amount,
+        refundable: amount,
+        sendableUntilSeconds: z.literal(0),
         hasCredentials: z.boolean(),
         acknowledged: z.boolean(),
       }),
@@ -97,7 +99,7 @@ const shapes = {
     ok: z.literal(true),
     orderId: hex(32),
     refundTo: hex(20),
-    refundedWei: amount,
+    refunded: amount,
     feeWei: amount,
     transactionHash: hex(32),
   }),
@@ -276,10 +278,10 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
   it('a cancelled order returns what was not used, and its credentials open nothing any more', async () => {
     const login = loginOf(await credentialsOf(orderId))
     const elsewhere = `0x${'c0ffee'.padStart(40, '0')}`
-    const { refundTo, refundedWei } = await run('cancel', orderId, '--refund-to', elsewhere)
+    const { refundTo, refunded } = await run('cancel', orderId, '--refund-to', elsewhere)
     assert.equal(refundTo, elsewhere)
     const received = BigInt((await market.chain.request('eth_getBalance', [elsewhere, 'latest'])) as string)
-    assert.equal(received, BigInt(refundedWei))
+    assert.equal(received, BigInt(refunded))
     assert.ok(received > 2_900_000_000_000_000n, 'three hours were paid, and minutes used')
     await isRefused(login)
     await assert.rejects(buyer.chrove.run('credentials', orderId), /ERR_ORDER_NOT_RUNNING/)

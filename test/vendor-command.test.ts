@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Transaction } from 'ethers'
 import { createContractReader } from '../chain/contracts.ts'
 import { createRpc } from '../chain/rpc.ts'
-import type { Address, Hex } from '../chain/types.ts'
+import type { Address } from '../chain/types.ts'
 import { createNodeEffects } from '../effects/node.ts'
 import { keyHashOf } from '../protocol/cert-info.ts'
 import { createChrove, type Chrove } from '../scripts/chrove.ts'
 import { freePort } from '../scripts/ports.ts'
 import { rsaKeyPair } from '../sim/rsa-keys.ts'
 import { openMarket, openShop, PASSPHRASE, payFor, type Market } from './market.ts'
+import { rawTransaction } from './raw-transaction.ts'
 
 let market: Market
 before(async () => {
@@ -70,7 +70,7 @@ describe('vendor register', () => {
     const earlier = await vendorCount()
     const { transaction } = await chrove.run(...(await registration()), '--yes')
     // As if the process had died between sending and writing down what came of it.
-    const raw = await rawTransaction(String(transaction) as Hex)
+    const raw = await rawTransaction(market.chain.request, String(transaction))
     await rm(join(home, 'vendor.json'))
     await writeFile(join(home, 'vendor-pending.txt'), raw)
     const again = await chrove.run(...(await registration()), '--yes')
@@ -169,21 +169,4 @@ const held = async () => balanceOf(await createContractReader(chainDoor()).payme
 const onSale = async (chrove: Chrove): Promise<unknown[]> => {
   const { plans } = (await chrove.run('vendor', 'plan', 'list')) as { plans: { onSale: boolean }[] }
   return plans.map((plan) => plan.onSale)
-}
-
-/** What was sent, as the chain has it. */
-const rawTransaction = async (hash: Hex): Promise<string> => {
-  const found = (await market.chain.request('eth_getTransactionByHash', [hash])) as Record<string, string>
-  return Transaction.from({
-    type: 2,
-    chainId: BigInt(found.chainId ?? 0),
-    nonce: Number(found.nonce),
-    to: found.to ?? null,
-    data: found.input ?? '0x',
-    value: BigInt(found.value ?? 0),
-    gasLimit: BigInt(found.gas ?? 0),
-    maxFeePerGas: BigInt(found.maxFeePerGas ?? 0),
-    maxPriorityFeePerGas: BigInt(found.maxPriorityFeePerGas ?? 0),
-    signature: { r: found.r ?? '', s: found.s ?? '', v: Number(found.v) },
-  }).serialized
 }

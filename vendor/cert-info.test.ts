@@ -76,7 +76,7 @@ describe('cert.info', () => {
     const { status, problem } = await ask(vendor, await codeOf(vendor, alice))
     assert.equal(status, 402)
     assert.equal(problem().code, 'ERR_NOT_PAID')
-    assert.equal((problem().PaymentChannels as unknown[]).length, 1)
+    assert.equal((problem().PaymentChannels as unknown[]).length, 2)
   })
 
   it('tells a stranger the same whether other buyers have paid or not', async () => {
@@ -243,7 +243,7 @@ describe('price.json', () => {
       vendor: vendor.uri,
       signingKey: thumbprintOf(vendor.keys.signing.publicKey),
       encryptionKey: thumbprintOf(vendor.keys.encryption.publicKey),
-      plans: vendor.plans,
+      plans: vendor.plans.map((plan) => ({ ...plan, decimals: 6 })),
     }
     const examined = await examinePriceDocument(vendor.jose, body, NOW, anchor)
     assert.deepEqual(
@@ -253,12 +253,17 @@ describe('price.json', () => {
     assert.equal(examined.acceptable, true)
   })
 
-  it('offers only what is on sale', async () => {
+  it('offers only what is on sale, in the currency that each plan is in', async () => {
     const vendor = await openTestVendor()
-    const { content } = (await fetchPrice(vendor)).body as { content: { PaymentChannels: { PlanId: number }[] } }
+    const { content } = (await fetchPrice(vendor)).body as {
+      content: { PaymentChannels: { PlanId: number; Token: string; Price: object }[] }
+    }
     assert.deepEqual(
-      content.PaymentChannels.map(({ PlanId }) => PlanId),
-      [1],
+      content.PaymentChannels.map(({ PlanId, Token, Price }) => [PlanId, Token, Price]),
+      [
+        [1, `0x${'00'.repeat(20)}`, { symbol: 'ETH', amount: '0.0015', unit: 'Day' }],
+        [3, `0x${'70'.repeat(20)}`, { symbol: 'CTD', amount: '2.5', unit: 'Day' }],
+      ],
     )
   })
 

@@ -1,7 +1,8 @@
 /** What the registry says of this vendor, read again when an event says that it changed. */
 import { createContractReader, type Listing } from '../chain/contracts.ts'
 import type { ChroveEvent } from '../chain/events.ts'
-import type { Address } from '../chain/types.ts'
+import { createTokenReader, type TokenFacts } from '../chain/token.ts'
+import { type Address, ZERO_ADDRESS } from '../chain/types.ts'
 import type { Chain } from '../effects/chain.ts'
 import type { Log } from '../effects/log.ts'
 import { toHex } from '../protocol/bytes.ts'
@@ -10,9 +11,14 @@ import type { VendorUri } from '../protocol/vendor-uri.ts'
 import { VendorError } from './errors.ts'
 import type { VendorKeys } from './keys.ts'
 
+/** The listing, and what the tokens of plans on sale say of themselves. */
+export interface PricedListing extends Listing {
+  readonly tokens: ReadonlyMap<Address, TokenFacts>
+}
+
 export interface ListingWatch {
   /** As last read. @throws ERR_STARTING before it was read */
-  current(): Listing
+  current(): PricedListing
   readonly isRead: boolean
   /** Notes that it may have changed: events came, or a reorg undid some. */
   heed(events: readonly ChroveEvent[] | 'reorg'): void
@@ -30,8 +36,9 @@ export interface ListingParts {
 export const createListingWatch = ({ chain, log, vendor, keys }: ListingParts): ListingWatch => {
   const { registry, vendorId } = vendor
   const reader = createContractReader(chain)
+  const tokens = createTokenReader(chain)
   const thumbprints = [keys.signing, keys.encryption].map(({ publicKey }) => toHex(thumbprintOf(publicKey)))
-  let listing: Listing | undefined
+  let listing: PricedListing | undefined
   let isStale = true
   return {
     current() {
@@ -49,7 +56,11 @@ export const createListingWatch = ({ chain, log, vendor, keys }: ListingParts): 
       // Before the read: what changes while it is under way makes it stale again.
       isStale = false
       try {
-        listing = await reader.listing(registry as Address, vendorId, 'latest', signal)
+        const read = await reader.listing(registry as Address, vendorId, 'latest', signal)
+        const paidIn = new Set(read.plans.filter(({ onSale }) => onSale).map(({ token }) => token))
+        paidIn.delete(ZERO_ADDRESS)
+        const facts = await Promise.all([...paidIn].map((token) => tokens.facts(token, signal)))
+        listing = { ...read, tokens: new Map(facts.map((each) => [each.address, each])) }
       } catch (error) {
         isStale = true
         throw error

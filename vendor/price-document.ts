@@ -1,6 +1,5 @@
 /** The vendor's price document, from what the registry says of it. */
-import type { Listing } from '../chain/contracts.ts'
-import { ZERO_ADDRESS } from '../chain/types.ts'
+import { type Address, ZERO_ADDRESS } from '../chain/types.ts'
 import { nowSeconds, type Clock } from '../effects/clock.ts'
 import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../protocol/amount.ts'
 import { toHex } from '../protocol/bytes.ts'
@@ -10,30 +9,36 @@ import { PAYMENT_METHODS_MAX } from '../protocol/limits.ts'
 import { signPriceContent, type PriceContent, type PriceDocument } from '../protocol/price.ts'
 import type { VendorUri } from '../protocol/vendor-uri.ts'
 import type { TimeSigner } from './cert-info.ts'
+import type { PricedListing } from './listing.ts'
 
 export interface PriceSource {
   readonly vendor: VendorUri
-  readonly listing: Listing
+  readonly listing: PricedListing
   readonly brand: { readonly title: string; readonly description: string; readonly logo: string }
   readonly nativeSymbol: string
   readonly signingKey: RsaPublicKey
   readonly encryptionKey: RsaPublicKey
 }
 
+/** How a plan's currency is shown; smallest units where a token does not tell its decimals. */
+const currencyOf = ({ listing, nativeSymbol }: PriceSource, token: Address) => {
+  if (token === ZERO_ADDRESS) return { symbol: nativeSymbol, decimals: NATIVE_DECIMALS }
+  const { symbol = token, decimals = 0 } = listing.tokens.get(token) ?? {}
+  return { symbol, decimals }
+}
+
 /** One method for each plan on sale. @param keyId of the buyer who asks, 32 bytes: becomes the memo */
-export const paymentMethods = (
-  { vendor, listing, nativeSymbol }: PriceSource,
-  keyId?: Uint8Array,
-): PriceContent['PaymentChannels'] =>
-  listing.plans
-    .map((plan, index) => ({ ...plan, planId: index + 1 }))
-    .filter((plan) => plan.onSale && plan.token === ZERO_ADDRESS)
+export const paymentMethods = (source: PriceSource, keyId?: Uint8Array): PriceContent['PaymentChannels'] => {
+  const { vendor, listing } = source
+  return listing.plans
+    .map((plan, index) => ({ ...plan, ...currencyOf(source, plan.token), planId: index + 1 }))
+    .filter((plan) => plan.onSale)
     .slice(0, PAYMENT_METHODS_MAX)
     .map((plan) => ({
       Name: plan.title.text,
       Price: {
-        symbol: nativeSymbol,
-        amount: formatAmount(plan.price, NATIVE_DECIMALS),
+        symbol: plan.symbol,
+        amount: formatAmount(plan.price, plan.decimals),
         unit: formatPeriod(plan.periodSeconds),
       },
       PaymentMethod: 'Contract',
@@ -47,6 +52,7 @@ export const paymentMethods = (
       MemoName: 'keyHash',
       MemoContent: keyId ? toHex(keyId) : 'keyhash_in_hexstring',
     }))
+}
 
 /** What is to be signed. @see SEED 000 price.json */
 const priceContent = (source: PriceSource, tsSeconds: number, keyId?: Uint8Array): PriceContent => {
@@ -78,7 +84,8 @@ export interface PriceDocumentParts {
  */
 export const createPriceDocuments = ({ clock, jose, signing, signTime, source }: PriceDocumentParts) => {
   let latest:
-    { readonly tsSeconds: number; readonly listing: Listing; readonly document: Promise<PriceDocument> } | undefined
+    | { readonly tsSeconds: number; readonly listing: PricedListing; readonly document: Promise<PriceDocument> }
+    | undefined
 
   const make = async (from: PriceSource, tsSeconds: number, keyId?: Uint8Array): Promise<PriceDocument> =>
     signPriceContent(jose, priceContent(from, tsSeconds, keyId), signing.privateKey, await signTime(tsSeconds))

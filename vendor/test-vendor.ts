@@ -15,6 +15,7 @@ import { rsaKeyPair } from '../sim/rsa-keys.ts'
 import { createCertInfo, createTimeSigner } from './cert-info.ts'
 import { createVendorHttp } from './http.ts'
 import type { VendorKeys } from './keys.ts'
+import type { PricedListing } from './listing.ts'
 import { createPriceDocuments, paymentMethods, type PriceSource } from './price-document.ts'
 import { createStaticProvisioner } from './provisioners/static.ts'
 import { openVendorStore } from './store.ts'
@@ -45,7 +46,9 @@ const plan = (onSale: boolean): Listing['plans'][number] => ({
   title: text('a day'),
 })
 
-const listing: Listing = {
+const TOKEN = address(0x70)
+
+const listing: PricedListing = {
   vendor: {
     owner: address(1),
     pendingOwner: address(0),
@@ -53,13 +56,18 @@ const listing: Listing = {
     payout: address(1),
     active: true,
     version: 1,
-    planCount: 2,
+    planCount: 3,
     signingKey: toHex(thumbprintOf(keys.signing.publicKey)),
     encryptionKey: toHex(thumbprintOf(keys.encryption.publicKey)),
     endpoints: [text('http://vendor.example')],
     profile: text('{}'),
   },
-  plans: [plan(true), plan(false)],
+  plans: [
+    plan(true),
+    plan(false),
+    { ...plan(true), token: TOKEN, price: 2_500_000n, title: text('a day, in a token') },
+  ],
+  tokens: new Map([[TOKEN, { address: TOKEN, symbol: 'CTD', decimals: 6 }]]),
 }
 
 const servers: readonly Server[] = [

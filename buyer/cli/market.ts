@@ -1,11 +1,10 @@
 /** `search`, `show`: looking around. */
 import type { Command } from 'commander'
-import { ZERO_ADDRESS } from '../../chain/types.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import type { Output } from '../../effects/command-output.ts'
-import type { EndpointReport, Found, SearchResult, VendorView } from '../lib/index.ts'
+import type { EndpointReport, Found, SearchResult, TokenBook, VendorView } from '../lib/index.ts'
 import { openBuyer, wholeNumber } from './open-buyer.ts'
-import { oneLine, priceText, table } from './text.ts'
+import { factsIn, oneLine, priceText, table } from './text.ts'
 
 const FOUND_DEFAULT = '20'
 
@@ -50,30 +49,33 @@ const search = async (session: Session, words: string[], options: SearchOptions)
   }
   const result = await openBuyer(session).search(query, session.signal)
   if (result.directoryFault) session.say(`${result.directoryFault}; reading the contract instead`)
-  return { json: { ...result }, text: foundText(result) }
+  return { json: { ...result, tokens: [...result.tokens.values()] }, text: foundText(result) }
 }
 
-const foundText = ({ source, found, total, complete }: SearchResult): string => {
+const foundText = ({ source, found, tokens, total, complete }: SearchResult): string => {
   const from = source === 'directory' ? 'from the directory' : 'from the contract itself'
   const doubt = complete ? '' : ', which cannot prove that it has seen all'
   const [first] = found
   if (!first) return `No vendor found (${from}${doubt})`
   const registry = first.vendor.slice(0, first.vendor.lastIndexOf('/') + 1)
   return [
-    table(['VENDOR', 'NAME', 'PLAN', 'TITLE', 'PRICE'], found.flatMap(rowsOf)),
+    table(
+      ['VENDOR', 'NAME', 'PLAN', 'TITLE', 'PRICE'],
+      found.flatMap((vendor) => rowsOf(vendor, tokens)),
+    ),
     '',
     `${found.length} of ${total} vendors, ${from}${doubt}`,
     `Vendor N is ${registry}N`,
   ].join('\n')
 }
 
-const rowsOf = ({ vendor, title, plans }: Found): string[][] =>
+const rowsOf = ({ vendor, title, plans }: Found, tokens: TokenBook): string[][] =>
   plans.map((plan) => [
     vendor.slice(vendor.lastIndexOf('/') + 1),
     title || '(no name)',
     String(plan.planId),
     plan.title,
-    priceText(plan.price, plan.token, plan.periodSeconds),
+    priceText(plan.price, factsIn(tokens, plan.token), plan.periodSeconds),
   ])
 
 const show = async (session: Session, vendor: string): Promise<Output> => {
@@ -82,12 +84,10 @@ const show = async (session: Session, vendor: string): Promise<Output> => {
 }
 
 const plansOf = ({ listing }: VendorView) =>
-  listing.plans.map(({ title, token, ...plan }, index) => ({
-    planId: index + 1,
-    title: title.text,
-    ...plan,
-    ...(token === ZERO_ADDRESS ? {} : { token }),
-  }))
+  listing.plans.map(({ title, token, ...plan }, index) => {
+    const { address, symbol, decimals } = factsIn(listing.tokens, token) ?? {}
+    return { planId: index + 1, title: title.text, ...plan, ...(address && { token: address, symbol, decimals }) }
+  })
 
 const viewJson = (view: VendorView) => {
   const { listing, vendor, profile, endpoints } = view
@@ -109,7 +109,7 @@ const viewText = (view: VendorView): string => {
   const rows = plansOf(view).map(({ planId, title, price, periodSeconds, maxPeriods, settlement, onSale, token }) => [
     String(planId),
     title,
-    priceText(price, token, periodSeconds),
+    priceText(price, factsIn(listing.tokens, token), periodSeconds),
     String(maxPeriods),
     settlement === 'Streamed' ? 'by the second' : 'at once',
     onSale ? 'yes' : 'no',

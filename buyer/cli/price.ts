@@ -1,5 +1,6 @@
 /** `price`: what holds of a price document, and what does not. */
 import type { Command } from 'commander'
+import { parseAddress } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
 import { nowSeconds } from '../../effects/clock.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
@@ -7,12 +8,13 @@ import type { Output } from '../../effects/command-output.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { parseJson } from '../../protocol/json.ts'
 import { PRICE_DOCUMENT_BYTES_MAX } from '../../protocol/limits.ts'
-import { examinePriceDocument, type PriceCheck, type PriceExamination } from '../../protocol/price.ts'
+import { examinePriceDocument, isContractMethod } from '../../protocol/price.ts'
+import type { ContractMethod, PriceAnchor, PriceCheck, PriceExamination } from '../../protocol/price.ts'
 import { BuyerError } from '../errors.ts'
 import { VENDOR_TIMEOUT_MS } from '../lib/limits.ts'
-import { anchorFor } from '../lib/market.ts'
+import { anchorOf, readPricedListing, vendorIn, type TokenBook } from '../lib/market.ts'
 import { openMarketOf } from './open-buyer.ts'
-import { oneLine, timeText } from './text.ts'
+import { factsIn, oneLine, priceText, timeText } from './text.ts'
 
 export const addPriceCommand = (program: Command, context: CommandContext): void => {
   program
@@ -36,17 +38,28 @@ Examples:
 }
 
 const price = async (session: Session, source: string, options: { readonly vendor?: string }): Promise<Output> => {
-  const { effects, signal } = session
+  const { effects } = session
   const document = parseJson(await read(session, source))
-  const anchor =
-    options.vendor === undefined ? undefined : await anchorFor(await openMarketOf(session), options.vendor, signal)
+  const { anchor, tokens } = await registered(session, options.vendor)
   const examination = await examinePriceDocument(createJose(), document, nowSeconds(effects.clock), anchor)
   const { findings, legacy, acceptable, content } = examination
   return {
     ok: anchor ? acceptable : isWhole(examination),
     json: { legacy, acceptable, findings, ...(content ? { content } : {}) },
-    text: examinationText(examination, anchor !== undefined),
+    text: examinationText(examination, tokens, anchor !== undefined),
   }
+}
+
+/** What the registry says of a vendor, and the tokens of themselves. */
+const registered = async (
+  session: Session,
+  vendor: string | undefined,
+): Promise<{ readonly anchor?: PriceAnchor; readonly tokens: TokenBook }> => {
+  if (vendor === undefined) return { tokens: new Map() }
+  const market = await openMarketOf(session)
+  const uri = vendorIn(market, vendor)
+  const listing = await readPricedListing(market, uri, session.signal)
+  return { anchor: anchorOf(uri, listing), tokens: listing.tokens }
 }
 
 const read = async ({ effects, userFiles, signal }: Session, source: string): Promise<Uint8Array> => {
@@ -66,7 +79,11 @@ const WHOLE: ReadonlySet<PriceCheck> = new Set<PriceCheck>(['shape', 'keys', 'ts
 const isWhole = ({ findings, legacy }: PriceExamination): boolean =>
   findings.every(({ check, holds }) => holds || !WHOLE.has(check) || (legacy && check === 'content_signature'))
 
-const examinationText = ({ findings, legacy, acceptable, content }: PriceExamination, anchored: boolean): string => {
+const examinationText = (
+  { findings, legacy, acceptable, content }: PriceExamination,
+  tokens: TokenBook,
+  anchored: boolean,
+): string => {
   const verdict = acceptable
     ? 'A buyer accepts this document.'
     : anchored
@@ -76,6 +93,13 @@ const examinationText = ({ findings, legacy, acceptable, content }: PriceExamina
     ...(content ? [`${oneLine(content.brandinfo.title)}, made ${timeText(content.ts)}`] : []),
     ...(legacy ? ['LEGACY: made as the original system made them; only its time is signed, not its terms'] : []),
     ...findings.map(({ check, holds, says }) => `${holds ? 'holds' : 'FAILS'}  ${check.padEnd(17)}  ${says}`),
+    ...(content?.PaymentChannels.filter(isContractMethod).map((method) => methodText(method, tokens)) ?? []),
     verdict,
   ].join('\n')
+}
+
+/** By the amount that is paid, and not by what the document shows people of it. */
+const methodText = ({ PlanId, Name, Token, Amount, PeriodSeconds }: ContractMethod, tokens: TokenBook): string => {
+  const cost = priceText(BigInt(Amount), factsIn(tokens, parseAddress(Token)), PeriodSeconds)
+  return `plan ${PlanId}  ${cost}  ${oneLine(Name)}`
 }

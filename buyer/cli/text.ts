@@ -1,7 +1,10 @@
 /** Words, amounts and times as a terminal of 80 columns shows them. */
+import { tokenAmountText, type TokenFacts } from '../../chain/token.ts'
+import { ZERO_ADDRESS, type Address } from '../../chain/types.ts'
 import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { cleanText } from '../../protocol/text.ts'
+import type { TokenBook } from '../lib/index.ts'
 
 const COLUMNS = 80
 const GAP = '  '
@@ -12,11 +15,19 @@ export const oneLine = (text: string): string => cleanText(utf8(text)).replace(/
 /** An amount of the chain's native coin. */
 export const coin = (wei: bigint): string => `${formatAmount(wei, NATIVE_DECIMALS)} coin`
 
-/** What a plan costs; amounts of tokens are in their smallest unit, because their decimals are not known here. */
-export const priceText = (price: bigint, token: string | undefined, periodSeconds: number): string => {
-  const amount = token === undefined ? coin(price) : `${price} of token ${token.slice(0, 8)}…`
-  return `${amount} / ${formatPeriod(periodSeconds)}`
-}
+/** An amount of a token, or of the coin. */
+export const money = (amount: bigint, token: TokenFacts | undefined): string =>
+  token ? tokenAmountText(amount, token) : coin(amount)
+
+/** What a plan costs. @param token what its token says of itself; undefined for the coin */
+export const priceText = (price: bigint, token: TokenFacts | undefined, periodSeconds: number): string =>
+  `${money(price, token)} / ${formatPeriod(periodSeconds)}`
+
+/** What is known of a token, which is its address at least. @param token zero or undefined for the coin */
+export const factsIn = (tokens: TokenBook, token: Address | undefined): TokenFacts | undefined =>
+  token === undefined || token === ZERO_ADDRESS
+    ? undefined
+    : (tokens.get(token) ?? { address: token, symbol: undefined, decimals: undefined })
 
 /** Sweden writes dates as ISO 8601 does. */
 const utc = new Intl.DateTimeFormat('sv-SE', { timeZone: 'UTC', dateStyle: 'short', timeStyle: 'short' })

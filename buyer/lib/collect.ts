@@ -9,7 +9,7 @@ import type { BuyerEffects } from './effects.ts'
 import type { Keyring } from './keyring.ts'
 import { changeOrder, findOrder, type KeyringOrder } from './keyring-content.ts'
 import { COLLECT_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts'
-import { anchorOf, readListing, vendorIn, type Market } from './market.ts'
+import { anchorOf, readPricedListing, vendorIn, type Market } from './market.ts'
 import { examineEndpoint, provenBy } from './price-of-vendor.ts'
 
 export interface Credentials {
@@ -86,7 +86,7 @@ const askAll = async (
   const uri = vendorIn(market, order.vendor)
   const onChain = await runningOnChain(effects, market, order, signal)
   if (onChain !== 'running') return onChain
-  const listing = await readListing(market, uri, signal)
+  const listing = await readPricedListing(market, uri, signal)
   const anchor = anchorOf(uri, listing)
   const faults: NotNow[] = []
   for (const { text } of listing.vendor.endpoints) {

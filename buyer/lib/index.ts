@@ -2,30 +2,41 @@
  * A buyer: finds vendors, pays them on chain, collects what was paid for, and keeps it all in one encrypted file.
  * Uses Web APIs only; the world comes in through its effects.
  */
-import { createAccount, type Account } from '../../chain/transactions.ts'
 import type { Address } from '../../chain/types.ts'
 import { nowSeconds } from '../../effects/clock.ts'
-import { formatAmount, NATIVE_DECIMALS } from '../../protocol/amount.ts'
-import { fromHex } from '../../protocol/bytes.ts'
-import { BuyerError } from '../errors.ts'
+import type { SignedCancellation, SignedOrder } from '../../protocol/signed-order.ts'
 import { generateAccount, importAccount, parseRecipient } from './account.ts'
+import { createAccounts } from './accounts.ts'
+import { alone, buy, refuseOver, resumeNow, sign } from './buy.ts'
+import type { BuyOptions, Purchased, QuoteOptions, Shop, SignedOffer, SignOptions } from './buy.ts'
+import { cancel, signCancellation, type Cancelled } from './cancel.ts'
 import { collect, keptCredentials, type CollectOptions, type Credentials } from './collect.ts'
 import type { BuyerEffects } from './effects.ts'
-import { acknowledge, resume, type PurchaseName, type ResumedPurchase } from './journal.ts'
+import { acknowledge, type PurchaseName, type ResumedPurchase } from './journal.ts'
 import { createKeyring } from './keyring.ts'
-import { findOrder, type KeyringContent } from './keyring-content.ts'
+import { findOrder } from './keyring-content.ts'
+import { SIGNED_VALID_SECONDS } from './limits.ts'
 import { openMarket, type Market } from './market.ts'
-import { cancel, listOrders, type Cancelled, type OrderView } from './orders.ts'
-import { findUnacknowledged, prepare, purchase, readBought, type Bought, type Offer, type Wanted } from './purchase.ts'
+import { prepare, type Offer, type Wanted } from './offer.ts'
+import { listOrders, type OrderView } from './orders.ts'
 import { search, type SearchQuery, type SearchResult } from './search.ts'
+import { quoteSignedOrder, sendSignedOrder, type Delivered, type Delivery, type DeliverOptions } from './send-signed.ts'
 import { show, type VendorView } from './show.ts'
+import { findUnacknowledged } from './unacknowledged.ts'
 
+export type { BuyOptions, Caps, Purchased, QuoteOptions, SignedOffer, SignOptions } from './buy.ts'
 export type { BuyerEffects } from './effects.ts'
+export type { Cancelled } from './cancel.ts'
 export type { CollectOptions, Credentials } from './collect.ts'
-export type { Cancelled, OrderStanding, OrderView } from './orders.ts'
-export type { Bought, Offer, Wanted } from './purchase.ts'
+export type { PurchaseName } from './journal.ts'
+export type { TokenBook } from './market.ts'
+export type { Offer, TokenOffer, Wanted } from './offer.ts'
+export type { OrderStanding, OrderView } from './orders.ts'
+export type { PayBy, PayWish } from './pay-by.ts'
 export type { EndpointReport } from './price-of-vendor.ts'
+export type { Bought } from './purchase.ts'
 export type { Found, FoundPlan, SearchQuery, SearchResult } from './search.ts'
+export type { Delivered, Delivery, DeliverOptions } from './send-signed.ts'
 export type { VendorView } from './show.ts'
 
 export interface BuyerSettings {
@@ -33,25 +44,15 @@ export interface BuyerSettings {
   readonly registry?: Address
   /** URL of a directory. */
   readonly directory?: string
-  /** Most that one purchase may cost with its fee, wei. Without it `buy` needs a cap or an `approve` of its own. */
+  /**
+   * Most of the coin that may leave the account in one purchase, with the fee, wei. Without it `buy` needs a cap or an
+   * `approve` of its own; so does each purchase in a token, for there is no cap for all tokens.
+   */
   readonly spendCapWei?: bigint
   /** Passphrase of the keyring, asked for when it is first needed, and once. */
   passphrase(): Promise<string>
   /** Binary logarithm of scrypt's cost, for the keyring; see `deriveSealingKey`. */
   readonly scryptLogN?: number
-}
-
-export interface BuyOptions {
-  /** Most that this purchase may cost with its fee, wei; else the cap of the settings. */
-  readonly spendCapWei?: bigint
-  /** Asked before anything is signed; rejects to refuse. Its offer is exactly what will be sent. */
-  readonly approve?: (offer: Offer) => Promise<void>
-  readonly signal?: AbortSignal
-}
-
-export interface Purchased extends Bought {
-  /** What was agreed to; undefined when nothing was paid now, for an earlier process had bought the same. */
-  readonly offer: Offer | undefined
 }
 
 export interface Buyer {
@@ -68,10 +69,10 @@ export interface Buyer {
   show(vendor: string, signal?: AbortSignal): Promise<VendorView>
   /**
    * What a purchase would cost, by the chain; sends and writes nothing.
-   * @throws ERR_SPEND_CAP when that is more than the cap of the settings; ERR_BALANCE; BuyerError
+   * @throws ERR_SPEND_CAP when that is more than a cap that is set; ERR_BALANCE; BuyerError
    */
-  quote(wanted: Wanted, signal?: AbortSignal): Promise<Offer>
-  /** The purchase that `buy` would give instead of paying, as far as the keyring knows. */
+  quote(wanted: Wanted, options?: QuoteOptions): Promise<Offer>
+  /** The purchase that `buy` would give, or bring to its end, instead of a new one, as far as the keyring knows. */
   unacknowledged(wanted: Wanted, signal?: AbortSignal): Promise<PurchaseName | undefined>
   /**
    * Buys; when this resolves the order is on chain. Until the result is acknowledged, buying the same pays nothing and
@@ -79,7 +80,13 @@ export interface Buyer {
    * @throws ERR_SPEND_CAP | ERR_BALANCE and what `quote` throws; TransactionError; what `approve` rejects with
    */
   buy(wanted: Wanted, options?: BuyOptions): Promise<Purchased>
-  /** For what `buy` gave, once it is where it is to go: to buy the same is another wish from now on. */
+  /**
+   * Signs a purchase in a token for any account to send, and needs no coin for it. The order shows in `orders` once it
+   * is on chain. Until the result is acknowledged, signing the same gives the same.
+   * @throws as `buy`; ERR_PAY_BY where the token takes no signatures
+   */
+  sign(wanted: Wanted, options?: SignOptions): Promise<SignedOffer>
+  /** For what `buy` or `sign` gave, once it is where it is to go: to buy the same is another wish from now on. */
   acknowledge(purchase: PurchaseName): Promise<void>
   /** Ends what earlier processes left open; nothing new is signed. @returns what has become known by that */
   resume(signal?: AbortSignal): Promise<readonly ResumedPurchase[]>
@@ -88,45 +95,42 @@ export interface Buyer {
   orders(signal?: AbortSignal): Promise<readonly OrderView[]>
   /** @param refundTo any account */
   cancel(order: string, refundTo: string, signal?: AbortSignal): Promise<Cancelled>
+  /** Signs a cancellation for any account to send. */
+  signCancellation(
+    order: string,
+    refundTo: string,
+    options?: { readonly validSeconds?: number; readonly signal?: AbortSignal },
+  ): Promise<SignedCancellation>
+  /**
+   * What sending something that somebody signed would cost this buyer's account, which can gain nothing by it.
+   * @throws ERR_SIGNED_ORDER_USED | ERR_SIGNED_ORDER_EXPIRED | ERR_SIGNED_ORDER_REFUSED | ERR_OTHER_CHAIN |
+   *   ERR_OTHER_REGISTRY | ERR_BALANCE
+   */
+  quoteSigned(signed: SignedOrder, signal?: AbortSignal): Promise<Delivery>
+  /** Sends it. @throws what `quoteSigned` throws; ERR_SPEND_CAP; TransactionError; what `approve` rejects with */
+  sendSigned(signed: SignedOrder, options?: DeliverOptions): Promise<Delivered>
   /** The encrypted keyring. */
   backup(): Promise<Uint8Array>
   /** Takes in a backup; nothing that the keyring holds is lost. @returns how many orders it then has */
   restore(backup: Uint8Array): Promise<number>
 }
 
-/** While one process is between signing and knowing what became of it, no other one of this keyring signs. */
-const SPENDING = 'spending'
-
 export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buyer => {
-  const { files, clock, chain } = effects
-  const keyring = createKeyring(files, effects.random, settings)
+  const { clock } = effects
+  const keyring = createKeyring(effects.files, effects.random, settings)
+  const accounts = createAccounts(effects, keyring)
+  const capOf = <Options extends { readonly spendCapWei?: bigint }>(options: Options): Options =>
+    settings.spendCapWei === undefined ? options : { spendCapWei: settings.spendCapWei, ...options }
 
   let opened: Market | undefined
   const market = async (signal?: AbortSignal): Promise<Market> =>
     (opened ??= await openMarket(effects, settings.registry, signal))
-
-  const accounts = new Map<Address, Account>()
-  const accountOf = ({ chainId }: Market, content: KeyringContent, address: Address): Account => {
-    const known = accounts.get(address)
-    if (known) return known
-    const secret = content.accounts.find((account) => account.address === address)
-    if (!secret)
-      throw new BuyerError('ERR_ACCOUNT_INVALID', 'the account of this order is not in the keyring: import it')
-    const account = createAccount({ chain, clock }, chainId, fromHex(secret.privateKey))
-    accounts.set(address, account)
-    return account
-  }
-  const payer = async (on: Market): Promise<Account> => {
-    const content = await keyring.read()
-    return accountOf(on, content, content.accounts[0]?.address as Address)
-  }
-
-  const resumeNow = async (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> => {
-    const content = await keyring.read()
-    return resume(keyring, on, (address) => accountOf(on, content, address), signal)
-  }
-  const resumeAlone = (on: Market, signal?: AbortSignal): Promise<ResumedPurchase[]> =>
-    files.exclusively(SPENDING, () => resumeNow(on, signal))
+  const shop = async (signal?: AbortSignal): Promise<Shop> => ({
+    effects,
+    market: await market(signal),
+    keyring,
+    accounts,
+  })
 
   return {
     async init(privateKeyHex) {
@@ -149,7 +153,7 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
     },
 
     async balanceWei(signal) {
-      return (await payer(await market(signal))).balanceWei(signal)
+      return (await accounts.payer(await market(signal))).balanceWei(signal)
     },
 
     search: (query, signal) => search(effects, { ...settings, market }, query, signal),
@@ -158,44 +162,26 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       return show(effects, await market(signal), vendor, signal)
     },
 
-    async quote(wanted, signal) {
-      const on = await market(signal)
-      const { offer } = await prepare(effects, on, keyring, await payer(on), wanted, signal)
-      refuseOver(settings.spendCapWei, offer)
+    async quote(wanted, options = {}) {
+      const on = await market(options.signal)
+      const account = await accounts.payer(on)
+      const { offer } = await prepare(effects, on, keyring, account, wanted, options, options.signal)
+      refuseOver(capOf(options), true, offer)
       return offer
     },
 
     async unacknowledged(wanted, signal) {
-      return findUnacknowledged(await keyring.read(), await market(signal), wanted)
+      const found = findUnacknowledged(await keyring.read(), await market(signal), wanted)
+      return found && { orderId: found.orderId, purchaseId: found.purchaseId }
     },
 
-    async buy(wanted, { approve, signal, ...options } = {}) {
-      const on = await market(signal)
-      const earlier = async (): Promise<Purchased | undefined> => {
-        await resumeNow(on, signal)
-        const found = findUnacknowledged(await keyring.read(), on, wanted)
-        return found && { ...(await readBought(on, found, signal)), offer: undefined }
-      }
-      const known = await files.exclusively(SPENDING, earlier)
-      if (known) return known
-
-      const account = await payer(on)
-      const prepared = await prepare(effects, on, keyring, account, wanted, signal)
-      const { offer } = prepared
-      // Nobody to agree and no cap: nothing may be spent.
-      refuseOver(options.spendCapWei ?? settings.spendCapWei ?? (approve ? undefined : 0n), offer)
-      await approve?.(offer)
-      return files.exclusively(SPENDING, async () => {
-        // Another process may have bought the same since.
-        const meanwhile = await earlier()
-        return meanwhile ?? { ...(await purchase(effects, on, keyring, account, prepared, signal)), offer }
-      })
-    },
-
+    buy: async (wanted, options = {}) => buy(await shop(options.signal), wanted, capOf(options)),
+    sign: async (wanted, options = {}) => sign(await shop(options.signal), wanted, options),
     acknowledge: (bought) => acknowledge(keyring, bought),
 
     async resume(signal) {
-      return resumeAlone(await market(signal), signal)
+      const at = await shop(signal)
+      return alone(at, () => resumeNow(at, signal))
     },
 
     async collect(wanted, options = {}) {
@@ -203,11 +189,11 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
       const order = findOrder(await keyring.read(), wanted)
       const kept = refresh ? undefined : keptCredentials(order, nowSeconds(clock))
       if (kept) return kept
-      const on = await market(signal)
+      const at = await shop(signal)
       if (order.purchases.some(({ state }) => state === 'signed')) {
-        await resumeAlone(on, signal)
+        await alone(at, () => resumeNow(at, signal))
       }
-      return collect(effects, on, keyring, order.orderId, options)
+      return collect(effects, at.market, keyring, order.orderId, options)
     },
 
     async orders(signal) {
@@ -216,23 +202,21 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
 
     async cancel(wanted, refundTo, signal) {
       const recipient = parseRecipient(refundTo)
-      const on = await market(signal)
-      return files.exclusively(SPENDING, async () => {
-        await resumeNow(on, signal)
-        const content = await keyring.read()
-        const of = (address: Address) => accountOf(on, content, address)
-        return cancel(effects, on, keyring, of, wanted, recipient, signal)
+      const at = await shop(signal)
+      return alone(at, async () => {
+        await resumeNow(at, signal)
+        return cancel(at, wanted, recipient, signal)
       })
     },
+
+    async signCancellation(wanted, refundTo, { validSeconds = SIGNED_VALID_SECONDS, signal } = {}) {
+      return signCancellation(await shop(signal), wanted, parseRecipient(refundTo), validSeconds, signal)
+    },
+
+    quoteSigned: async (signed, signal) => (await quoteSignedOrder(await shop(signal), signed, signal)).delivery,
+    sendSigned: async (signed, options = {}) => sendSignedOrder(await shop(options.signal), signed, capOf(options)),
 
     backup: () => keyring.backup(),
     restore: async (backup) => (await keyring.restore(backup)).orders.length,
   }
-}
-
-const refuseOver = (capWei: bigint | undefined, { maxCostWei }: Offer): void => {
-  if (capWei === undefined || maxCostWei <= capWei) return
-  const [cost, cap] = [maxCostWei, capWei].map((amount) => formatAmount(amount, NATIVE_DECIMALS))
-  const text = `this costs up to ${cost} with its fee, more than the spend cap of ${cap}: raise the cap to buy`
-  throw new BuyerError('ERR_SPEND_CAP', text)
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { parseAddress, parseHash, type Address, type Hash, type Hex } from '../../chain/types.ts'
 import { serverListSchema } from '../../protocol/credentials.ts'
 import { parsePrivateKey, type RsaPrivateKey } from '../../protocol/keys.ts'
+import { signedPurchaseSchema } from '../../protocol/signed-order.ts'
 import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
 
@@ -30,8 +31,9 @@ const seconds = z.int().min(0)
 const amount = z.codec(z.string().regex(/^(0|[1-9]\d{0,77})$/), z.bigint(), { decode: BigInt, encode: String })
 
 /**
- * How far a purchase is known to be. `intended`: its key is safe, nothing is signed. `signed`: its one transaction is
- * safe and may be on its way. `failed`: it changed nothing. `paid`: it is on chain. `final`: and no reorg can undo it.
+ * How far a purchase is known to be. `intended`: its key is safe, nothing is signed. `signed`: its one transaction, or
+ * what its payer signed in place of one, is safe and may be on its way. `failed`: it changed nothing, and never will.
+ * `paid`: it is on chain. `final`: and no reorg can undo it.
  */
 export const PURCHASE_STATES = ['intended', 'signed', 'failed', 'paid', 'final'] as const
 
@@ -40,11 +42,14 @@ const purchaseSchema = z.strictObject({
   id: z.string().min(1),
   state: z.enum(PURCHASE_STATES),
   periods: z.int().min(1),
+  /** What is paid in the coin; 0 where the order is paid in a token. */
   priceWei: amount,
   account: address,
   intendedAtSeconds: seconds,
-  /** From `signed` on; only this raw transaction is ever sent for this purchase. */
+  /** From `signed` on; only this raw transaction is ever sent for this purchase, unless it is a signed one. */
   transaction: z.strictObject({ raw: hex, hash }).optional(),
+  /** Of a signed purchase: what its payer signed. The chain takes it once, whoever sends it and how often. */
+  signed: signedPurchaseSchema.optional(),
   /** Whether whoever bought has been told: until then the same is not bought again. Old keyrings do not say. */
   acknowledged: z.boolean().default(true),
 })
@@ -53,6 +58,8 @@ const orderSchema = z.strictObject({
   orderId: hash,
   vendor: vendorUri,
   planId: z.int().min(1),
+  /** That the plan is priced in; none for the coin. */
+  token: address.optional(),
   key: rsaPrivateKey,
   controller: address,
   purchases: z.array(purchaseSchema).min(1),
@@ -76,8 +83,8 @@ export type KeyringAccount = z.infer<typeof accountSchema>
 export type KeyringContent = z.infer<typeof keyringSchema>
 
 /** Whether it was paid, or may be, and nobody has been told. */
-export const isUnacknowledged = ({ state, transaction, acknowledged }: Purchase): boolean =>
-  !acknowledged && transaction !== undefined && state !== 'failed'
+export const isUnacknowledged = ({ state, transaction, signed, acknowledged }: Purchase): boolean =>
+  !acknowledged && (transaction ?? signed) !== undefined && state !== 'failed'
 
 /** @throws ERR_ORDER_UNKNOWN unless the text is the id of an order, or the start of exactly one, 6 digits or more */
 export const findOrder = ({ orders }: KeyringContent, text: string): KeyringOrder => {

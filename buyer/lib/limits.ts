@@ -27,3 +27,21 @@ export const RETRY_MS_MAX = 15_000
 
 /** A keyring with ten thousand orders is about 40 MiB; what is longer is none of ours. */
 export const KEYRING_BYTES_MAX = 64 * 1024 * 1024
+
+/** Tokens of one search or listing that are asked what they are: more would be somebody's way to keep us busy. */
+export const TOKENS_READ_MAX = 32
+
+/** Gas offered for a purchase that cannot be tried beforehand: twice what one takes by authorisation. */
+export const UNTRIED_GAS = 300_000n
+
+/** A purchase that is signed and sent at once is good for so long, seconds: some times what waiting takes. */
+export const SEND_VALID_SECONDS = 1_800
+
+/** What is signed for others to send is good for so long unless another time is asked for, seconds. */
+export const SIGNED_VALID_SECONDS = 86_400
+
+/** Tries of a call that needs what an earlier transaction did, a look apart: nodes behind one address lag. */
+export const LAG_TRIES = 10
+
+/** One node lags behind another by less, seconds: what is over for longer is over for all of them. */
+export const LAG_SECONDS_MAX = 120

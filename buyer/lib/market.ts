@@ -2,12 +2,15 @@
 import { createContractReader, type ContractReader, type Listing, type PlanState } from '../../chain/contracts.ts'
 import { ContractRevert } from '../../chain/errors.ts'
 import { createRpc, type Rpc } from '../../chain/rpc.ts'
+import { createTokenReader, type TokenFacts, type TokenReader } from '../../chain/token.ts'
 import { ZERO_ADDRESS, type Address } from '../../chain/types.ts'
+import { ChainError } from '../../effects/chain.ts'
 import { fromHex } from '../../protocol/bytes.ts'
 import type { PriceAnchor } from '../../protocol/price.ts'
 import { formatVendorUri, parseVendorUri, type VendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
 import type { BuyerEffects } from './effects.ts'
+import { TOKENS_READ_MAX } from './limits.ts'
 
 export interface Market {
   readonly chainId: bigint
@@ -15,6 +18,7 @@ export interface Market {
   /** The contract that the registry vouches for: what money is sent to. */
   readonly payments: Address
   readonly reader: ContractReader
+  readonly tokens: TokenReader
   readonly rpc: Rpc
 }
 
@@ -31,7 +35,8 @@ export const openMarket = async (
   const rpc = createRpc(chain)
   const reader = createContractReader(chain)
   const chainId = await rpc.chainId(signal)
-  return { chainId, registry, payments: await reader.paymentsOf(registry, 'latest', signal), reader, rpc }
+  const payments = await reader.paymentsOf(registry, 'latest', signal)
+  return { chainId, registry, payments, reader, tokens: createTokenReader(chain), rpc }
 }
 
 /**
@@ -66,38 +71,71 @@ export const readListing = async (market: Market, { vendorId }: VendorUri, signa
   }
 }
 
+/** What tokens say of themselves, by their addresses. */
+export type TokenBook = ReadonlyMap<Address, TokenFacts>
+
+/**
+ * Asks tokens what they are, to show amounts and not to pay them: one that fails, or keeps the node busy, is left out.
+ * @param tokens zero for the native coin, of which there is nothing to ask
+ */
+export const readTokens = async (
+  market: Market,
+  tokens: readonly Address[],
+  signal?: AbortSignal,
+): Promise<TokenBook> => {
+  const different = [...new Set(tokens)].filter((token) => token !== ZERO_ADDRESS).slice(0, TOKENS_READ_MAX)
+  const read = async (token: Address): Promise<TokenFacts | undefined> => {
+    try {
+      return await market.tokens.facts(token, signal)
+    } catch (error) {
+      if (error instanceof ChainError) return undefined
+      throw error
+    }
+  }
+  const facts = (await Promise.all(different.map(read))).filter((each) => each !== undefined)
+  return new Map(facts.map((each) => [each.address, each]))
+}
+
+/** A listing, and what the tokens are that its plans on sale are priced in. */
+export interface PricedListing extends Listing {
+  readonly tokens: TokenBook
+}
+
+/** @throws ERR_VENDOR_UNKNOWN | ChainError */
+export const readPricedListing = async (
+  market: Market,
+  vendor: VendorUri,
+  signal?: AbortSignal,
+): Promise<PricedListing> => {
+  const listing = await readListing(market, vendor, signal)
+  const paidIn = listing.plans.filter(({ onSale }) => onSale).map(({ token }) => token)
+  return { ...listing, tokens: await readTokens(market, paidIn, signal) }
+}
+
 /** What a price document of this vendor has to agree with. */
-export const anchorOf = (vendor: VendorUri, { vendor: state, plans }: Listing): PriceAnchor => ({
+export const anchorOf = (vendor: VendorUri, { vendor: state, plans, tokens }: PricedListing): PriceAnchor => ({
   vendor,
   signingKey: fromHex(state.signingKey),
   encryptionKey: fromHex(state.encryptionKey),
   plans: plans.map(({ token, price, periodSeconds, onSale }, index) => ({
     planId: index + 1,
     token,
+    decimals: tokens.get(token)?.decimals,
     price,
     periodSeconds,
     onSale,
   })),
 })
 
-/** The same, read from the registry. @param vendor URI or number */
-export const anchorFor = async (market: Market, vendor: string, signal?: AbortSignal): Promise<PriceAnchor> => {
-  const uri = vendorIn(market, vendor)
-  return anchorOf(uri, await readListing(market, uri, signal))
-}
-
 /**
  * A plan that this buyer can buy so many periods of.
- * @throws ERR_PLAN_UNKNOWN | ERR_NOT_FOR_SALE | ERR_TOKEN_UNSUPPORTED | ERR_PERIODS
+ * @throws ERR_PLAN_UNKNOWN | ERR_NOT_FOR_SALE | ERR_PERIODS
  */
 export const planForSale = ({ vendor, plans }: Listing, planId: number, periods: number): PlanState => {
   const plan = plans[planId - 1]
   if (!plan) throw new BuyerError('ERR_PLAN_UNKNOWN', `the vendor has no plan ${planId}: see \`chrove show\``)
   if (!vendor.active) throw new BuyerError('ERR_NOT_FOR_SALE', 'the vendor takes no new orders at present')
   if (!plan.onSale) throw new BuyerError('ERR_NOT_FOR_SALE', `plan ${planId} is no longer on sale: choose another`)
-  if (plan.token !== ZERO_ADDRESS) {
-    throw new BuyerError('ERR_TOKEN_UNSUPPORTED', 'this plan is priced in a token; only native coin can be paid so far')
-  }
   if (!Number.isSafeInteger(periods) || periods < 1 || periods > plan.maxPeriods) {
     throw new BuyerError('ERR_PERIODS', `this plan sells 1 to ${plan.maxPeriods} periods at once`)
   }

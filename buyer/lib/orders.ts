@@ -1,25 +1,22 @@
-/** What became of the orders of a keyring, as the chain has it, and ending one early. */
-import { paymentsCall } from '../../chain/contracts.ts'
-import { decodeLog } from '../../chain/decode-log.ts'
-import type { OrderCancelled } from '../../chain/events.ts'
-import type { Account } from '../../chain/transactions.ts'
-import { ZERO_ADDRESS, type Address, type Hash } from '../../chain/types.ts'
-import { ChainError } from '../../effects/chain.ts'
+/** What became of the orders of a keyring, as the chain has it. */
+import type { OrderState } from '../../chain/contracts.ts'
+import type { TokenFacts } from '../../chain/token.ts'
+import type { Hash } from '../../chain/types.ts'
 import { nowSeconds } from '../../effects/clock.ts'
 import { keyHashOf } from '../../protocol/cert-info.ts'
 import { parseVendorUri } from '../../protocol/vendor-uri.ts'
-import { BuyerError } from '../errors.ts'
 import type { BuyerEffects } from './effects.ts'
 import type { Keyring } from './keyring.ts'
-import { changeOrder, findOrder, isUnacknowledged, type KeyringOrder } from './keyring-content.ts'
+import { isUnacknowledged, type KeyringOrder } from './keyring-content.ts'
 import { keptCredentials } from './collect.ts'
-import type { Market } from './market.ts'
+import { readTokens, type Market, type TokenBook } from './market.ts'
 
 /**
- * `pending`: paid by a transaction that is not on chain yet. `unpaid`: begun, and nothing was spent. `elsewhere`: on
- * another chain or registry than the settings, so nothing is known of it here.
+ * `pending`: paid by a transaction that is not on chain yet. `signed`: signed for, and nobody has sent that yet.
+ * `unpaid`: begun, and nothing was spent. `elsewhere`: on another chain or registry than the settings, so nothing is
+ * known of it here.
  */
-export type OrderStanding = 'running' | 'ended' | 'cancelled' | 'pending' | 'unpaid' | 'elsewhere'
+export type OrderStanding = 'running' | 'ended' | 'cancelled' | 'pending' | 'signed' | 'unpaid' | 'elsewhere'
 
 export interface OrderView {
   readonly orderId: Hash
@@ -31,10 +28,14 @@ export interface OrderView {
   readonly startedAtSeconds: number
   readonly endsAtSeconds: number
   readonly periods: number
-  /** What the vendor can withdraw now. */
-  readonly earnedWei: bigint
-  /** What cancelling now would return. */
-  readonly refundableWei: bigint
+  /** That the order is paid in; undefined for the coin. */
+  readonly token: TokenFacts | undefined
+  /** What the vendor can withdraw now, smallest units of the order's currency. */
+  readonly earned: bigint
+  /** What cancelling now would return, likewise. */
+  readonly refundable: bigint
+  /** Until when a signed purchase of it that nobody has sent can be sent, unix seconds; 0 when there is none. */
+  readonly sendableUntilSeconds: number
   /** Whether the keyring has credentials that have not expired. */
   readonly hasCredentials: boolean
   /** Whether all that was paid for it is acknowledged: what is not, `buy` gives again instead of paying. */
@@ -49,100 +50,71 @@ export const listOrders = async (
   signal?: AbortSignal,
 ): Promise<OrderView[]> => {
   const { orders } = await keyring.read()
+  const paidIn = orders.filter((order) => isHere(market, order)).map(({ token }) => token)
+  const tokens = await readTokens(
+    market,
+    paidIn.filter((token) => token !== undefined),
+    signal,
+  )
   const views: OrderView[] = []
-  for (const order of orders) views.push(await viewOf(effects, market, order, signal))
+  for (const order of orders) views.push(viewOf(effects, order, tokens, await stateOf(market, order, signal)))
   return views.filter(({ standing }) => standing !== 'unpaid')
 }
 
-const viewOf = async (
+const viewOf = (
   { clock }: Pick<BuyerEffects, 'clock'>,
-  market: Market,
   order: KeyringOrder,
-  signal: AbortSignal | undefined,
-): Promise<OrderView> => {
+  tokens: TokenBook,
+  state: OrderState | undefined,
+): OrderView => {
   const now = nowSeconds(clock)
-  const { orderId, vendor, planId, purchases } = order
-  const state = await stateOf(market, order, signal)
-  const named = {
+  const { orderId, vendor, planId, token, purchases } = order
+  const { startedAt, endsAt, cancelled, periods, earned, refundable } = state ?? NOTHING
+  return {
     orderId,
     vendor,
     planId,
-    hasCredentials: keptCredentials(order, now) !== undefined,
-    acknowledged: !purchases.some(isUnacknowledged),
-  }
-  if (!state) {
-    return {
-      ...named,
-      standing: 'elsewhere',
-      startedAtSeconds: 0,
-      endsAtSeconds: 0,
-      periods: 0,
-      earnedWei: 0n,
-      refundableWei: 0n,
-    }
-  }
-  const { startedAt, endsAt, cancelled, periods, earned, refundable } = state
-  const bought = cancelled ? 'cancelled' : endsAt > now ? 'running' : 'ended'
-  const unbought = purchases.some((purchase) => purchase.state === 'signed') ? 'pending' : 'unpaid'
-  return {
-    ...named,
-    standing: startedAt === 0 ? unbought : bought,
+    standing: standingOf(order, state, now),
     startedAtSeconds: startedAt,
     endsAtSeconds: endsAt,
     periods,
-    earnedWei: earned,
-    refundableWei: refundable,
+    token: token && (tokens.get(token) ?? { address: token, symbol: undefined, decimals: undefined }),
+    earned,
+    refundable,
+    sendableUntilSeconds: Math.max(0, ...purchases.map(sendableUntil)),
+    hasCredentials: !cancelled && keptCredentials(order, now) !== undefined,
+    acknowledged: !purchases.some(isUnacknowledged),
   }
 }
 
-const stateOf = async (market: Market, { vendor, planId, key }: KeyringOrder, signal: AbortSignal | undefined) => {
-  const { chainId, registry, vendorId } = parseVendorUri(vendor)
-  if (chainId !== market.chainId || registry !== market.registry) return undefined
-  return market.reader.order(market.payments, { vendorId, planId, keyHash: keyHashOf(key) }, 'latest', signal)
+/** An order that is not on the chain at hand. */
+const NOTHING = { startedAt: 0, endsAt: 0, cancelled: false, periods: 0, earned: 0n, refundable: 0n }
+
+const standingOf = ({ purchases }: KeyringOrder, state: OrderState | undefined, now: number): OrderStanding => {
+  if (!state) return 'elsewhere'
+  const { startedAt, endsAt, cancelled } = state
+  if (startedAt !== 0) return cancelled ? 'cancelled' : endsAt > now ? 'running' : 'ended'
+  const signed = purchases.filter((purchase) => purchase.state === 'signed')
+  if (signed.length === 0) return 'unpaid'
+  return signed.some(({ transaction }) => transaction) ? 'pending' : 'signed'
 }
 
-export interface Cancelled {
-  readonly orderId: Hash
-  readonly refundTo: Address
-  readonly refundedWei: bigint
-  readonly feeWei: bigint
-  readonly transactionHash: Hash
+const sendableUntil = ({ state, signed, transaction }: KeyringOrder['purchases'][number]): number =>
+  state === 'signed' && signed && !transaction ? Number(signed.purchase.deadline) : 0
+
+const isHere = (market: Market, { vendor }: KeyringOrder): boolean => {
+  const { chainId, registry } = parseVendorUri(vendor)
+  return chainId === market.chainId && registry === market.registry
 }
 
-/**
- * Ends a running streamed order; what is not yet earned goes to `refundTo` at once.
- * @param accountOf the account of an address in the keyring
- * @throws ERR_ORDER_UNKNOWN | ERR_ORDER_NOT_RUNNING | ERR_NOT_REFUNDABLE | TransactionError | ContractRevert | ChainError
- */
-export const cancel = async (
-  effects: Pick<BuyerEffects, 'clock'>,
+/** The order on chain; undefined when it is on another one. */
+export const stateOf = async (
   market: Market,
-  keyring: Keyring,
-  accountOf: (address: Address) => Account,
-  wanted: string,
-  refundTo: Address,
+  order: KeyringOrder,
   signal?: AbortSignal,
-): Promise<Cancelled> => {
-  const order = findOrder(await keyring.read(), wanted)
-  const { orderId } = order
-  const state = await stateOf(market, order, signal)
-  if (!state)
-    throw new BuyerError('ERR_OTHER_REGISTRY', 'this order is in another registry: give its --rpc and --registry')
-  if (state.cancelled || state.endsAt <= nowSeconds(effects.clock)) {
-    throw new BuyerError('ERR_ORDER_NOT_RUNNING', 'this order does not run, so there is nothing to cancel')
-  }
-  if (state.controller === ZERO_ADDRESS) {
-    throw new BuyerError('ERR_NOT_REFUNDABLE', 'this plan is paid at once, and nothing of it can be returned')
-  }
-  const account = accountOf(order.controller)
-  const quote = await account.quote(paymentsCall(market.payments, 'cancel', orderId, refundTo), signal)
-  const receipt = await account.send(quote, signal ? { signal } : {})
-  await keyring.update((content) => changeOrder(content, orderId, ({ credentials: _over, ...old }) => old))
-  const event = receipt.logs
-    .map((log) => decodeLog(log, market))
-    .find((found): found is OrderCancelled => found.type === 'OrderCancelled' && found.orderId === orderId)
-  if (!event)
-    throw new ChainError('ERR_CHAIN_MALFORMED', 'the node tells of a cancellation without saying what was returned')
-  const { feeWei, transactionHash } = receipt
-  return { orderId, refundTo, refundedWei: event.refunded, feeWei, transactionHash }
+): Promise<OrderState | undefined> => {
+  if (!isHere(market, order)) return undefined
+  const { vendorId } = parseVendorUri(order.vendor)
+  const name = { vendorId, planId: order.planId, keyHash: keyHashOf(order.key) }
+  return market.reader.order(market.payments, name, 'latest', signal)
 }

@@ -5,8 +5,8 @@ import { registryCall } from '../../chain/contracts.ts'
 import type { Address, Hash } from '../../chain/types.ts'
 import type { Wanted } from './index.ts'
 import type { Market } from './market.ts'
-import { readBought } from './purchase.ts'
 import { openTestMarket, PERIOD_SECONDS, PRICE_WEI, type Incarnation, type TestMarket } from './test-market.ts'
+import { readBought, type Found } from './unacknowledged.ts'
 
 let market: TestMarket
 before(async () => {
@@ -163,7 +163,7 @@ describe('a purchase that nobody has acknowledged', () => {
     const { buyer } = market.start({ spendCapWei: 0n })
     assert.deepEqual(await buyer.unacknowledged(wanted), {
       orderId: first.orderId,
-      transactionHash: first.transactionHash,
+      purchaseId: first.purchaseId,
     })
     assert.deepEqual(await buyer.buy({ ...wanted, vendor: market.vendor }), { ...first, offer: undefined })
     assert.equal((await buyer.orders())[0]?.acknowledged, false)
@@ -188,15 +188,16 @@ describe('a purchase that nobody has acknowledged', () => {
     assert.ok(bought.every(({ offer }) => offer))
     const again = []
     for (const other of others) again.push(await buyer.buy(other))
-    const hashes = (all: readonly { readonly transactionHash: string }[]) => all.map((each) => each.transactionHash)
+    const hashes = (all: readonly { readonly transactionHash: Hash | undefined }[]) =>
+      all.map((each) => each.transactionHash)
     assert.deepEqual(hashes(again), hashes(bought))
     assert.equal((await buyer.buy(wanted)).transactionHash, first.transactionHash)
   })
 
   it('is not paid again when the node does not show it', async () => {
     const forgetful = { rpc: { receipt: async () => undefined } } as unknown as Market
-    const hash = `0x${'ab'.repeat(32)}` as Hash
-    await assert.rejects(readBought(forgetful, { orderId: hash, transactionHash: hash }), {
+    const purchase = { transaction: { raw: '0x', hash: `0x${'ab'.repeat(32)}` } }
+    await assert.rejects(readBought(forgetful, { purchase } as Found), {
       code: 'ERR_PURCHASE_PENDING',
       retryable: true,
     })

@@ -6,7 +6,7 @@ import { BuyerError } from '../errors.ts'
 import { searchDirectory } from './directory.ts'
 import type { BuyerEffects } from './effects.ts'
 import { CONTRACT_SEARCH_AT_ONCE, CONTRACT_SEARCH_MAX, FOUND_MAX } from './limits.ts'
-import type { Market } from './market.ts'
+import { readTokens, type Market, type TokenBook } from './market.ts'
 import { readProfile } from '../../protocol/profile.ts'
 
 export interface SearchQuery {
@@ -44,6 +44,8 @@ export interface Found {
 export interface SearchResult {
   readonly source: 'directory' | 'contract'
   readonly found: readonly Found[]
+  /** What the tokens are that plans are priced in, as far as the chain could be asked. */
+  readonly tokens: TokenBook
   /** How many there are, of which `found` may be the first. */
   readonly total: number
   /** Whether all vendors were looked at, provably. */
@@ -69,6 +71,33 @@ export const search = async (
   query: SearchQuery,
   signal?: AbortSignal,
 ): Promise<SearchResult> => {
+  const result = await searchAnywhere(effects, settings, query, signal)
+  return { ...result, tokens: await tokensOf(settings, result.found, signal) }
+}
+
+/** A directory is not asked, for it could say of any token that it is worth more than it is. */
+const tokensOf = async (
+  settings: SearchSettings,
+  found: readonly Found[],
+  signal?: AbortSignal,
+): Promise<TokenBook> => {
+  const tokens = found.flatMap(({ plans }) => plans).flatMap(({ token }) => token ?? [])
+  if (tokens.length === 0) return new Map()
+  try {
+    return await readTokens(await settings.market(signal), tokens, signal)
+  } catch (error) {
+    // A directory can be searched without a chain.
+    if (signal?.aborted || !(error as { code?: string }).code) throw error
+    return new Map()
+  }
+}
+
+const searchAnywhere = async (
+  effects: Pick<BuyerEffects, 'network' | 'log'>,
+  settings: SearchSettings,
+  query: SearchQuery,
+  signal?: AbortSignal,
+): Promise<Omit<SearchResult, 'tokens'>> => {
   const bounded = { ...query, limit: Math.min(Math.max(query.limit ?? FOUND_MAX, 1), FOUND_MAX) }
   if (settings.directory === undefined) return searchContract(await settings.market(signal), bounded, signal)
   try {
@@ -86,7 +115,7 @@ const searchContract = async (
   market: Market,
   query: SearchQuery & { readonly limit: number },
   signal?: AbortSignal,
-): Promise<SearchResult> => {
+): Promise<Omit<SearchResult, 'tokens'>> => {
   const count = Number(await market.reader.vendorCount(market.registry, 'latest', signal))
   const ids = Array.from({ length: Math.min(count, CONTRACT_SEARCH_MAX) }, (_, index) => BigInt(index + 1))
   const matching: Found[] = []

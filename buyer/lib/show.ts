@@ -1,21 +1,20 @@
 /** All there is to know of one vendor before buying: what the chain says, and whether its servers agree. */
-import type { Listing } from '../../chain/contracts.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import type { BuyerEffects } from './effects.ts'
-import { anchorOf, readListing, vendorIn, type Market } from './market.ts'
+import { anchorOf, readPricedListing, vendorIn, type Market, type PricedListing } from './market.ts'
 import { examineEndpoints, type EndpointReport } from './price-of-vendor.ts'
 import { readProfile, type Profile } from '../../protocol/profile.ts'
 
 export interface VendorView {
   /** Vendor URI. */
   readonly vendor: string
-  readonly listing: Listing
+  readonly listing: PricedListing
   readonly profile: Profile
   /** Endpoints in the vendor's order, up to the first whose price document is acceptable. */
   readonly endpoints: readonly EndpointReport[]
 }
 
-/** Reads the listing in one call and examines the vendor's price document against it. */
+/** Reads the listing and examines the vendor's price document against it. */
 export const show = async (
   effects: Pick<BuyerEffects, 'clock' | 'network' | 'jose'>,
   market: Market,
@@ -23,7 +22,7 @@ export const show = async (
   signal?: AbortSignal,
 ): Promise<VendorView> => {
   const uri = vendorIn(market, vendor)
-  const listing = await readListing(market, uri, signal)
+  const listing = await readPricedListing(market, uri, signal)
   const endpoints = listing.vendor.endpoints.map(({ text }) => text)
   return {
     vendor: formatVendorUri(uri),

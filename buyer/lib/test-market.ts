@@ -62,6 +62,10 @@ export interface StartPlan {
   /** How far its clock is behind the vendor's. */
   readonly behindMs?: number
   readonly settings?: Partial<BuyerSettings>
+  /** Those of another buyer, in place of the market's. */
+  readonly files?: Map<string, Uint8Array>
+  /** What its node answers, in place of the truth. */
+  readonly node?: (truth: Chain) => Chain
 }
 
 export interface TestMarket {
@@ -72,6 +76,8 @@ export interface TestMarket {
   readonly chain: Chain
   /** Puts the chain back to where only the vendor is registered, and forgets all files. */
   reset(): Promise<void>
+  /** Makes the present state the one that `reset` goes back to. */
+  keep(): Promise<void>
   /** A buyer's process. */
   start(plan?: StartPlan): Incarnation
   /** Private key of an account with money. */
@@ -173,6 +179,7 @@ export const openTestMarket = async (): Promise<TestMarket> => {
       market.requests.length = 0
       market.answer = (request, honest) => honest(request)
     },
+    keep: () => edr.keep(),
     balanceWei: async (address) => BigInt((await chain.request('eth_getBalance', [address, 'latest'])) as string),
     async passSeconds(seconds) {
       await edr.request('evm_increaseTime', [seconds])
@@ -194,23 +201,25 @@ const quickJose: Jose = { ...jose, generateKeyPair: () => Promise.resolve(rsaKey
 
 const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
   const { diesAfter = Infinity, behindMs = 0, settings } = plan
+  const { files: disk = market.files, node = (truth: Chain) => truth } = plan
   const spendCapWei = 'spendCapWei' in plan ? plan.spendCapWei : 10n ** 18n
   const life = createLife()
   let steps = 0
   const step = (): void => {
     if (++steps > diesAfter) life.end()
   }
+  const asked = node(market.chain)
   const chain: Chain = {
     request: async (method, params) => {
       step()
       if (!life.isAlive()) return never()
-      const answer = await market.chain.request(method, params)
+      const answer = await asked.request(method, params)
       step()
       return life.isAlive() ? answer : never()
     },
   }
-  const files = createSimFiles(market.files, life, step)
-  let drawn = market.files.size
+  const files = createSimFiles(disk, life, step)
+  let drawn = disk.size
   const told: string[] = []
   const effects = {
     chain,

@@ -1,7 +1,7 @@
 /** A buyer: the library on a machine that may crash, and the person who wants things and tries again. */
 import { createBuyer, type Buyer, type Credentials, type Purchased, type Wanted } from '../../buyer/lib/index.ts'
 import { keyringSchema, type KeyringContent } from '../../buyer/lib/keyring-content.ts'
-import type { Address, Hash, Hex } from '../../chain/types.ts'
+import type { Address, Hex } from '../../chain/types.ts'
 import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import { unseal } from '../../protocol/sealed-file.ts'
@@ -74,9 +74,9 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
   const terminal = own.fork('terminal')
   const lostOutput = terminal.pick(LOST_OUTPUT)
   const intents: Intent[] = []
-  /** Transactions that this person has been told of, and those that the program knows were told. */
-  const told = new Set<Hash>()
-  const acknowledged = new Set<Hash>()
+  /** Purchases that this person has been told of, and those that the program knows were told. */
+  const told = new Set<string>()
+  const acknowledged = new Set<string>()
   const held = new Map<Hex, Held>()
   const known = new Set<Hex>()
   let live: { readonly buyer: Buyer; readonly clock: Clock; readonly network: Network } | undefined
@@ -111,8 +111,7 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
   /** One `chrove buy`: what it says, unless that gets lost. */
   const command = async (buyer: Buyer, wanted: Wanted): Promise<Purchased | undefined> => {
     const bought = await buyer.buy(wanted)
-    const { transactionHash: hash } = bought
-    if (acknowledged.has(hash))
+    if (acknowledged.has(bought.purchaseId))
       world.breach('a purchase is told once', `${name} bought, and was given what it had been told of`)
     if (world.sabotage.acknowledgesUnsaid) await buyer.acknowledge(bought)
     if (terminal.chance(lostOutput)) {
@@ -132,9 +131,9 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
       try {
         const said = await command(here.buyer, intent.wanted)
         if (!said) continue
-        const { orderId, transactionHash: hash, offer } = said
-        if (!told.has(hash)) {
-          told.add(hash)
+        const { orderId, purchaseId, offer } = said
+        if (!told.has(purchaseId)) {
+          told.add(purchaseId)
           intent.state = 'paid'
           known.add(orderId)
           if (!offer) world.reach('purchase told by a later command')
@@ -142,7 +141,7 @@ export const createBuyerActor = (world: World, index: number): BuyerActor => {
           world.tell(`${name}: paid order ${orderId.slice(0, 10)}${offer ? '' : ' (by an earlier attempt)'}`)
         }
         await here.buyer.acknowledge(said)
-        acknowledged.add(hash)
+        acknowledged.add(purchaseId)
       } catch (error) {
         const { code, retryable } = codeOf(error)
         trace.add('buyer', name, 'buy', code)

@@ -1,135 +1,75 @@
-/** `chrove vendor withdraw` and `status`: what the vendor has earned, and how it stands. */
-import type { Command } from 'commander'
-import { createContractReader, paymentsCall } from '../../chain/contracts.ts'
+/** What a vendor has earned, read from the chain for its commands. */
+import { createContractReader, type Listing, type OrderState } from '../../chain/contracts.ts'
 import { createFollower } from '../../chain/follower.ts'
 import { isCaughtUp } from '../../chain/run-steps.ts'
-import type { Address } from '../../chain/types.ts'
-import { nowSeconds } from '../../effects/clock.ts'
-import type { CommandContext, Session } from '../../effects/command.ts'
-import { toHex } from '../../protocol/bytes.ts'
-import { thumbprintOf } from '../../protocol/keys.ts'
-import { formatVendorUri } from '../../protocol/vendor-uri.ts'
-import { isRunning, type PaidOrder } from '../orders.ts'
+import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
+import type { Session } from '../../effects/command.ts'
+import type { PaidOrder } from '../orders.ts'
 import type { VendorSettings } from '../settings.ts'
 import { openVendorStore } from '../store.ts'
-import { openKeys, requireSettings } from './home.ts'
-import { coins, openAccount, sendCall, type SendChoices } from './send.ts'
+import { currencyJson, moneyText, readCurrencies, type Currency } from './money.ts'
 
-/** Orders paid out in one transaction: about 2 million gas, far below any block's limit. */
-const ORDERS_PER_WITHDRAWAL = 50
 /** Reads of the chain under way at once. */
 const READS_AT_ONCE = 16
 
-export const addEarningsCommands = (vendor: Command, { action }: CommandContext): void => {
-  vendor
-    .command('withdraw')
-    .description('send what is earned to the payout account')
-    .option('--dry-run', 'only say what would be paid out and what it would cost')
-    .option('--yes', 'do not ask')
-    .addHelpText('after', '\nExample:\n  chrove vendor withdraw --dry-run')
-    .action(action(withdraw))
-  vendor
-    .command('status')
-    .description('show the vendor as the chain has it, its orders and its earnings')
-    .addHelpText('after', '\nExample:\n  chrove vendor status --json')
-    .action(action(status))
-}
-
-interface Earning {
+/** An order as the chain has it now. */
+export interface Earning {
   readonly order: PaidOrder
-  /** Withdrawable now. */
-  readonly earnedWei: bigint
+  readonly state: OrderState
+  /** Of its plan; zero for the coin. */
+  readonly token: Address
 }
 
-const withdraw = async (session: Session, choices: SendChoices) => {
-  const settings = await requireSettings(session)
-  const account = await openAccount(session, await openKeys(session))
-  const { payments, earnings } = await readEarnings(session, settings)
-  const due = earnings.filter(({ earnedWei }) => earnedWei > 0n)
-  const totalWei = sum(due)
-  if (due.length === 0) return { json: { orders: 0, earnedWei: 0n }, text: 'Nothing is earned that was not withdrawn.' }
-
-  const transactions: string[] = []
-  let maxCostWei = 0n
-  for (let start = 0; start < due.length; start += ORDERS_PER_WITHDRAWAL) {
-    const orderIds = due.slice(start, start + ORDERS_PER_WITHDRAWAL).map(({ order }) => order.orderId)
-    const what = `Withdraw ${coins(sum(due.slice(start, start + ORDERS_PER_WITHDRAWAL)))} from ${orderIds.length} orders`
-    const { quote, receipt } = await sendCall(
-      session,
-      account,
-      paymentsCall(payments, 'withdraw', orderIds),
-      what,
-      choices,
-    )
-    maxCostWei += quote.maxCostWei
-    if (receipt) transactions.push(receipt.transactionHash)
-  }
-  const json = { orders: due.length, earnedWei: totalWei, maxCostWei, transactions, dryRun: choices.dryRun ?? false }
-  if (choices.dryRun) {
-    return { json, text: `${coins(totalWei)} could be withdrawn for at most ${coins(maxCostWei)}; nothing was sent.` }
-  }
-  return { json, text: `Withdrew ${coins(totalWei)}, and what was earned meanwhile.` }
+/** Amounts of one currency. */
+export interface Sum {
+  readonly currency: Currency
+  readonly amount: bigint
 }
 
-const status = async (session: Session) => {
-  const settings = await requireSettings(session)
-  const keys = await openKeys(session)
-  const account = await openAccount(session, keys)
-  const registry = settings.registry as Address
-  const vendorId = BigInt(settings.vendorId)
-  const reader = createContractReader(session.effects.chain)
-  const { vendor, plans } = await reader.listing(registry, vendorId, 'latest', session.signal)
-  const { earnings } = await readEarnings(session, settings)
-  const now = nowSeconds(session.effects.clock)
-  const json = {
-    uri: formatVendorUri({ chainId: BigInt(settings.chainId), registry, vendorId }),
-    account: account.address,
-    balanceWei: await account.balanceWei(session.signal),
-    active: vendor.active,
-    payout: vendor.payout,
-    endpoints: vendor.endpoints.map(({ text }) => text),
-    keysRegistered:
-      vendor.signingKey === toHex(thumbprintOf(keys.signing.publicKey)) &&
-      vendor.encryptionKey === toHex(thumbprintOf(keys.encryption.publicKey)),
-    plansOnSale: plans.filter(({ onSale }) => onSale).length,
-    orders: earnings.length,
-    ordersRunning: earnings.filter(({ order }) => isRunning(order, now)).length,
-    earnedWei: sum(earnings),
-  }
-  const text = [
-    json.uri,
-    `${json.active ? 'open for orders' : 'closed for new orders'}, ${json.plansOnSale} of ${plans.length} plans on sale`,
-    `keys      ${json.keysRegistered ? 'as registered' : 'NOT the registered ones: buyers refuse this vendor'}`,
-    `endpoints ${json.endpoints.join(', ') || 'none'}`,
-    `account   ${json.account}, ${coins(json.balanceWei)}`,
-    `payout    ${json.payout}`,
-    `orders    ${json.orders}, of them ${json.ordersRunning} running`,
-    `earned    ${coins(json.earnedWei)} to be withdrawn`,
-  ]
-  return { json, text: text.join('\n') }
+export interface Earnings {
+  readonly payments: Address
+  readonly listing: Listing
+  readonly earnings: readonly Earning[]
+  /** The currencies that plans are in, the coin first. */
+  readonly currencies: ReadonlyMap<Address, Currency>
+  /** What the payout account refused and Payments keeps for it. */
+  readonly kept: readonly (Sum & { readonly token: Address })[]
 }
 
-const sum = (earnings: readonly Earning[]): bigint => earnings.reduce((total, { earnedWei }) => total + earnedWei, 0n)
-
-/** Reads the vendor's orders from the chain, into a database of its own: a running service has the other one. */
-const readEarnings = async (session: Session, settings: VendorSettings) => {
+/** Reads the vendor's orders into a database of its own: a running service has the other one. */
+export const readEarnings = async (session: Session, settings: VendorSettings): Promise<Earnings> => {
   const { effects, signal } = session
   const registry = settings.registry as Address
   const vendorId = BigInt(settings.vendorId)
   const reader = createContractReader(effects.chain)
   const payments = await reader.paymentsOf(registry, 'latest', signal)
-  const store = await openVendorStore(effects.sql.dialect('vendor-earnings'), vendorId)
+  const listing = await reader.listing(registry, vendorId, 'latest', signal)
+  const currencies = await readCurrencies(session, [ZERO_ADDRESS, ...listing.plans.map(({ token }) => token)])
+  const keptIn = async ([token, currency]: readonly [Address, Currency]) => {
+    return { token, currency, amount: await reader.kept(payments, vendorId, token, 'latest', signal) }
+  }
+  const kept = (await Promise.all([...currencies].map(keptIn))).filter(({ amount }) => amount > 0n)
+  const stateOf = async (order: PaidOrder): Promise<Earning> => {
+    const { planId, keyHash } = order
+    const state = await reader.order(payments, { vendorId, planId, keyHash }, 'latest', signal)
+    return { order, state, token: listing.plans[planId - 1]?.token ?? ZERO_ADDRESS }
+  }
+  const orders = await readOrders(session, settings, payments)
+  const earnings: Earning[] = []
+  for (let start = 0; start < orders.length; start += READS_AT_ONCE) {
+    earnings.push(...(await Promise.all(orders.slice(start, start + READS_AT_ONCE).map(stateOf))))
+  }
+  return { payments, listing, earnings, currencies, kept }
+}
+
+const readOrders = async (session: Session, settings: VendorSettings, payments: Address): Promise<PaidOrder[]> => {
+  const { effects, signal } = session
+  const { startBlock: fromBlock, finalityBlocks, pollMs } = settings
+  const store = await openVendorStore(effects.sql.dialect('vendor-earnings'), BigInt(settings.vendorId))
   try {
-    const { startBlock: fromBlock, finalityBlocks, pollMs } = settings
-    const contracts = { registry, payments }
-    const following = {
-      chainId: BigInt(settings.chainId),
-      contracts,
-      fromBlock,
-      finalityBlocks,
-      confirmations: 0,
-      pollMs,
-    }
+    const contracts = { registry: settings.registry as Address, payments }
+    const chainId = BigInt(settings.chainId)
+    const following = { chainId, contracts, fromBlock, finalityBlocks, confirmations: 0, pollMs }
     const follower = createFollower(effects, following, store)
     session.say('Reading orders from the chain …')
     for (;;) {
@@ -137,18 +77,28 @@ const readEarnings = async (session: Session, settings: VendorSettings) => {
       if (isCaughtUp(step)) break
       if (step.did === 'distrust') await effects.clock.sleep(pollMs, signal)
     }
-    const orders = await store.allOrders()
-    const earnings: Earning[] = []
-    for (let start = 0; start < orders.length; start += READS_AT_ONCE) {
-      const reads = orders.slice(start, start + READS_AT_ONCE).map(async (order) => {
-        const { planId, keyHash } = order
-        const { earned } = await reader.order(payments, { vendorId, planId, keyHash }, 'latest', signal)
-        return { order, earnedWei: earned }
-      })
-      earnings.push(...(await Promise.all(reads)))
-    }
-    return { payments, earnings }
+    return await store.allOrders()
   } finally {
     await store.close()
   }
 }
+
+/** What some orders have earned that was not withdrawn, for each currency of which there is something. */
+export const earnedIn = (
+  { currencies }: Pick<Earnings, 'currencies'>,
+  earnings: readonly Earning[],
+): readonly Sum[] => {
+  const sums = [...currencies].map(([token, currency]) => {
+    const alike = earnings.filter((earning) => earning.token === token)
+    return { currency, amount: alike.reduce((sum, { state }) => sum + state.earned, 0n) }
+  })
+  return sums.filter(({ amount }) => amount > 0n)
+}
+
+export const coinIn = (sums: readonly Sum[]): bigint => sums.find(({ currency }) => !currency)?.amount ?? 0n
+
+export const sumsText = (sums: readonly Sum[]): string =>
+  sums.map(({ amount, currency }) => moneyText(amount, currency)).join(' and ') || 'nothing'
+
+export const sumsJson = (sums: readonly Sum[]) =>
+  sums.map(({ amount, currency }) => ({ ...currencyJson(currency), amount }))

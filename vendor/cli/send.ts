@@ -6,9 +6,9 @@ import { createRpc, type Call, type Receipt } from '../../chain/rpc.ts'
 import { createAccount, type Account, type Quote } from '../../chain/transactions.ts'
 import type { Address, Hex } from '../../chain/types.ts'
 import type { Session } from '../../effects/command.ts'
-import { formatAmount, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import { fromHex, fromUtf8, utf8 } from '../../protocol/bytes.ts'
 import type { VendorKeys } from '../keys.ts'
+import { coins } from './money.ts'
 
 /** A signed transaction that may not have been mined yet; empty when there is none. */
 const PENDING_FILE = 'vendor-pending.txt'
@@ -70,6 +70,3 @@ export const eventsOf = async (session: Session, registry: Address, receipt: Rec
     .map((log) => decodeLog(log, { registry, payments }))
     .filter((event) => event.type !== 'Undecodable')
 }
-
-/** For people; the symbol of the coin is the chain's business. */
-export const coins = (wei: bigint): string => `${formatAmount(wei, NATIVE_DECIMALS)} coins`

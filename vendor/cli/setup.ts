@@ -17,7 +17,8 @@ import { createAccount } from '../../chain/transactions.ts'
 import { generateVendorKeys, sealVendorKeys, type VendorKeys } from '../keys.ts'
 import { vendorSettingsSchema, type VendorSettings } from '../settings.ts'
 import { KEYS_FILE, openKeys, readSettingsFile, writeSettingsFile } from './home.ts'
-import { coins, eventsOf, openAccount, sendCall, settlePending, type SendChoices } from './send.ts'
+import { coins } from './money.ts'
+import { eventsOf, openAccount, sendCall, settlePending, type SendChoices } from './send.ts'
 import { collect, hostAndPort } from './options.ts'
 
 export const addSetupCommands = (vendor: Command, { action }: CommandContext): void => {
