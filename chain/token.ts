@@ -182,8 +182,15 @@ const symbolIn = (answer: Uint8Array): string | undefined => {
 
 const lengthWithoutZeros = (bytes: Uint8Array): number => bytes.findLastIndex((byte) => byte !== 0) + 1
 
-/** An amount of a token for people. Its address stands beside the symbol, for any token may have that symbol. */
-export const tokenAmountText = (amount: bigint, { address: token, symbol = 'token', decimals }: TokenFacts): string => {
-  const number = decimals === undefined ? `${amount} smallest units of` : formatAmount(amount, decimals)
-  return `${number} ${symbol} (${token.slice(0, 6)}…${token.slice(-4)})`
-}
+/** A token's address where there is no room for all of it. */
+export const shortAddress = (token: Address): string => `${token.slice(0, 6)}…${token.slice(-4)}`
+
+/**
+ * An amount of a token for people.
+ * @param name its symbol, beside which stands its address, for any token may have that symbol
+ */
+export const tokenAmountText = (
+  amount: bigint,
+  { address: token, symbol = 'token', decimals }: TokenFacts,
+  name = `${symbol} (${shortAddress(token)})`,
+): string => `${decimals === undefined ? `${amount} smallest units of` : formatAmount(amount, decimals)} ${name}`

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { failureOf } from '../effects/command-error.ts'
 import { buyAndBrowse } from './start/buyer.ts'
 import { startDirectory } from './start/directory.ts'
+import { DOLLAR, mintDollars } from './start/dollar.ts'
 import { startPage } from './start/page.ts'
 import { createStory } from './start/story.ts'
 import { openShop, shops, type RunningVendor } from './start/vendors.ts'
@@ -55,6 +56,8 @@ const main = async (): Promise<number> => {
     story.fact('JSON-RPC', chain.url)
     story.fact('registry', chain.registry)
     story.fact('payments', chain.payments)
+    await story.timed('dollars', () => mintDollars(chain))
+    story.fact('play dollars', DOLLAR)
 
     story.chapter('Three vendors register, set prices and open their proxies')
     const vendors: RunningVendor[] = []

@@ -12,6 +12,7 @@ import { startEmbeddedChain } from '../scripts/embedded-chain.ts'
 import { howToSet } from '../scripts/deploy/errors.ts'
 import { freePort } from '../scripts/ports.ts'
 import { startDirectory } from '../scripts/start/directory.ts'
+import { mintDollars } from '../scripts/start/dollar.ts'
 import { openShop, shops } from '../scripts/start/vendors.ts'
 import { openMiningTap, startAnvil } from './anvil.ts'
 
@@ -48,6 +49,7 @@ before(async () => {
   closers.push(() => rm(folder, { recursive: true, force: true }))
   const chain = await startEmbeddedChain()
   closers.push(() => chain.close())
+  await mintDollars(chain)
   const [shop] = shops
   assert.ok(shop)
   const vendor = await openShop(shop, 0, chain, folder, { http: 0, socks5: 0 })

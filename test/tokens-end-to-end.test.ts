@@ -10,7 +10,7 @@ import { importAccount } from '../buyer/lib/account.ts'
 import type { Address, Hex } from '../chain/types.ts'
 import { createChrove } from '../scripts/chrove.ts'
 import { buyerAt, openMarket, openShop, PASSPHRASE, type Market, type Shop } from './market.ts'
-import { deployToken, type TestToken } from './tokens.ts'
+import { deployToken, type TestToken } from '../scripts/tokens.ts'
 
 const LIMIT = { timeout: 300_000 }
 const HOUR = ['--period', '1h']

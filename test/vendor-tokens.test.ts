@@ -14,7 +14,7 @@ import { createChrove, type Chrove } from '../scripts/chrove.ts'
 import { rsaKeyPair } from '../sim/rsa-keys.ts'
 import { openMarket, openShop, PASSPHRASE, type Market, type Shop } from './market.ts'
 import { rawTransaction } from './raw-transaction.ts'
-import { deployToken, type TestToken } from './tokens.ts'
+import { deployToken, type TestToken } from '../scripts/tokens.ts'
 
 const PERIOD_SECONDS = 3600
 const HOUR = ['--period', '1h']

@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import type { Output } from '../../effects/command-output.ts'
-import type { EndpointReport, Found, SearchResult, TokenBook, VendorView } from '../lib/index.ts'
+import type { EndpointReport, Found, SearchResult, VendorView } from '../lib/index.ts'
 import { openBuyer, wholeNumber } from './open-buyer.ts'
-import { factsIn, oneLine, priceText, table } from './text.ts'
+import { factsIn, oneLine, perPeriod, table, tableMoney } from './text.ts'
 
 const FOUND_DEFAULT = '20'
 
@@ -58,25 +58,23 @@ const foundText = ({ source, found, tokens, total, complete }: SearchResult): st
   const [first] = found
   if (!first) return `No vendor found (${from}${doubt})`
   const registry = first.vendor.slice(0, first.vendor.lastIndexOf('/') + 1)
+  const { money, notes } = tableMoney(found.flatMap(({ plans }) => plans.map(({ token }) => factsIn(tokens, token))))
+  const rowsOf = ({ vendor, title, plans }: Found): string[][] =>
+    plans.map((plan) => [
+      vendor.slice(vendor.lastIndexOf('/') + 1),
+      title || '(no name)',
+      String(plan.planId),
+      plan.title,
+      perPeriod(money(plan.price, factsIn(tokens, plan.token)), plan.periodSeconds),
+    ])
   return [
-    table(
-      ['VENDOR', 'NAME', 'PLAN', 'TITLE', 'PRICE'],
-      found.flatMap((vendor) => rowsOf(vendor, tokens)),
-    ),
+    table(['VENDOR', 'NAME', 'PLAN', 'TITLE', 'PRICE'], found.flatMap(rowsOf)),
     '',
+    ...notes,
     `${found.length} of ${total} vendors, ${from}${doubt}`,
     `Vendor N is ${registry}N`,
   ].join('\n')
 }
-
-const rowsOf = ({ vendor, title, plans }: Found, tokens: TokenBook): string[][] =>
-  plans.map((plan) => [
-    vendor.slice(vendor.lastIndexOf('/') + 1),
-    title || '(no name)',
-    String(plan.planId),
-    plan.title,
-    priceText(plan.price, factsIn(tokens, plan.token), plan.periodSeconds),
-  ])
 
 const show = async (session: Session, vendor: string): Promise<Output> => {
   const view = await openBuyer(session).show(vendor, session.signal)
@@ -106,10 +104,11 @@ const viewJson = (view: VendorView) => {
 
 const viewText = (view: VendorView): string => {
   const { vendor, profile, listing, endpoints } = view
+  const { money, notes } = tableMoney(listing.plans.map(({ token }) => factsIn(listing.tokens, token)))
   const rows = plansOf(view).map(({ planId, title, price, periodSeconds, maxPeriods, settlement, onSale, token }) => [
     String(planId),
     title,
-    priceText(price, factsIn(listing.tokens, token), periodSeconds),
+    perPeriod(money(price, factsIn(listing.tokens, token)), periodSeconds),
     String(maxPeriods),
     settlement === 'Streamed' ? 'by the second' : 'at once',
     onSale ? 'yes' : 'no',
@@ -122,6 +121,7 @@ const viewText = (view: VendorView): string => {
     '',
     rows.length > 0 ? table(['PLAN', 'TITLE', 'PRICE', 'MOST', 'PAID', 'ON SALE'], rows) : 'No plans',
     '',
+    ...notes,
     ...(endpoints.length > 0 ? endpoints.map(endpointText) : ['No endpoints']),
   ].join('\n')
 }

@@ -7,7 +7,7 @@ import type { Server } from '../../protocol/credentials.ts'
 import type { Credentials, OrderView } from '../lib/index.ts'
 import { openBuyer, wholeNumber } from './open-buyer.ts'
 import { SIGN_ONLY, VALID_FOR, writeSigned } from './signed.ts'
-import { coin, money, oneLine, table, timeText } from './text.ts'
+import { coin, money, oneLine, table, tableMoney, timeText } from './text.ts'
 
 const WAIT_SECONDS_MAX = 86_400
 
@@ -76,19 +76,25 @@ const orders = async (session: Session): Promise<Output> => {
   // What an interrupted purchase left is ended first, so that the list tells the truth.
   const resumed = await buyer.resume(session.signal)
   const list = await buyer.orders(session.signal)
-  const text = [list.length === 0 ? 'No orders' : table(HEADINGS, list.map(orderRow)), ...list.flatMap(notesOf)]
+  const returned = tableMoney(list.map(({ token }) => token))
+  const rows = list.map((order) => orderRow(order, returned.money))
+  const shown = list.length === 0 ? 'No orders' : table(HEADINGS, rows)
+  const text = [shown, ...returned.notes, ...list.flatMap(notesOf)]
   return { json: { orders: list, resumed }, text: text.join('\n') }
 }
 
 const HEADINGS = ['ORDER', 'VENDOR', 'PLAN', 'STATE', 'ENDS', 'TO RETURN']
 
-const orderRow = ({ orderId, vendor, planId, standing, endsAtSeconds, refundable, token }: OrderView): string[] => [
+const orderRow = (
+  { orderId, vendor, planId, standing, endsAtSeconds, refundable, token }: OrderView,
+  moneyText: typeof money,
+): string[] => [
   orderId.slice(0, 10),
   vendor.slice(vendor.lastIndexOf('/') + 1),
   String(planId),
   standing,
   endsAtSeconds === 0 ? '' : timeText(endsAtSeconds),
-  refundable === 0n ? '' : money(refundable, token),
+  refundable === 0n ? '' : moneyText(refundable, token),
 ]
 
 const notesOf = ({ orderId, acknowledged, sendableUntilSeconds }: OrderView): string[] => {

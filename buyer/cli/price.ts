@@ -14,7 +14,7 @@ import { BuyerError } from '../errors.ts'
 import { VENDOR_TIMEOUT_MS } from '../lib/limits.ts'
 import { anchorOf, readPricedListing, vendorIn, type TokenBook } from '../lib/market.ts'
 import { openMarketOf } from './open-buyer.ts'
-import { factsIn, oneLine, priceText, timeText } from './text.ts'
+import { factsIn, money, oneLine, perPeriod, timeText } from './text.ts'
 
 export const addPriceCommand = (program: Command, context: CommandContext): void => {
   program
@@ -100,6 +100,6 @@ const examinationText = (
 
 /** By the amount that is paid, and not by what the document shows people of it. */
 const methodText = ({ PlanId, Name, Token, Amount, PeriodSeconds }: ContractMethod, tokens: TokenBook): string => {
-  const cost = priceText(BigInt(Amount), factsIn(tokens, parseAddress(Token)), PeriodSeconds)
+  const cost = perPeriod(money(BigInt(Amount), factsIn(tokens, parseAddress(Token))), PeriodSeconds)
   return `plan ${PlanId}  ${cost}  ${oneLine(Name)}`
 }

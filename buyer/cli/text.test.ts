@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
-import { coin, factsIn, fit, oneLine, priceText, table, timeText } from './text.ts'
+import { coin, factsIn, fit, money, oneLine, perPeriod, table, tableMoney, timeText } from './text.ts'
 
 describe('a table', () => {
   it('aligns its columns', () => {
@@ -43,14 +43,43 @@ describe('words, amounts and times', () => {
   it('are one line each', () => {
     assert.equal(oneLine('a\n\u001b[2Jb\t c\u202e'), 'a [2Jb c')
     assert.equal(coin(1_500_000_000_000_000n), '0.0015 coin')
-    assert.equal(priceText(10n ** 18n, undefined, 86_400), '1 coin / Day')
-    const token = { address: `0x${'ab'.repeat(20)}` as Address, symbol: 'CTD', decimals: 6 }
-    assert.equal(priceText(2_500_000n, token, 3600), '2.5 CTD (0xabab…abab) / Hour')
-    const tokens = new Map([[token.address, token]])
-    assert.equal(priceText(5n, factsIn(tokens, token.address), 3600), '0.000005 CTD (0xabab…abab) / Hour')
-    const unknown = factsIn(new Map(), token.address)
-    assert.equal(priceText(5n, unknown, 3600), '5 smallest units of token (0xabab…abab) / Hour')
-    assert.equal(factsIn(tokens, ZERO_ADDRESS), undefined)
+    assert.equal(perPeriod(money(10n ** 18n, undefined), 86_400), '1 coin / Day')
     assert.equal(timeText(1_546_675_275), '2019-01-05 08:01 UTC')
+  })
+})
+
+describe('tokens', () => {
+  const address = (byte: string) => `0x${byte.repeat(20)}` as Address
+  const dollar = { address: address('ab'), symbol: 'CTD', decimals: 6 }
+  const other = { address: address('cd'), symbol: 'CTD', decimals: 6 }
+  const unnamed = { address: address('ef'), symbol: undefined, decimals: undefined }
+
+  it('have their address beside their symbol', () => {
+    assert.equal(perPeriod(money(2_500_000n, dollar), 3600), '2.5 CTD (0xabab…abab) / Hour')
+    assert.equal(money(5n, unnamed), '5 smallest units of token (0xefef…efef)')
+  })
+
+  it('are what was read of them, or an address alone', () => {
+    const book = new Map([[dollar.address, dollar]])
+    assert.equal(factsIn(book, dollar.address), dollar)
+    assert.deepEqual(factsIn(book, unnamed.address), unnamed)
+    assert.equal(factsIn(book, ZERO_ADDRESS), undefined)
+    assert.equal(factsIn(book, undefined), undefined)
+  })
+
+  it('are called by their symbols in a table, as long as each is only one token’s', () => {
+    const alone = tableMoney([dollar, undefined, unnamed, dollar])
+    assert.deepEqual(
+      [alone.money(5n, dollar), alone.money(5n, unnamed)],
+      ['0.000005 CTD', '5 smallest units of 0xefef…efef'],
+    )
+    assert.deepEqual(alone.notes, [
+      `CTD is the token ${dollar.address}, which calls itself CTD`,
+      `0xefef…efef is the token ${unnamed.address}`,
+    ])
+    const both = tableMoney([dollar, other])
+    assert.deepEqual([both.money(5n, dollar), both.money(5n, other)], ['0.000005 0xabab…abab', '0.000005 0xcdcd…cdcd'])
+    const posing = { ...other, symbol: 'coin' }
+    assert.equal(tableMoney([posing]).money(5n, posing), '0.000005 0xcdcd…cdcd')
   })
 })

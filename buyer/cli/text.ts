@@ -1,5 +1,5 @@
 /** Words, amounts and times as a terminal of 80 columns shows them. */
-import { tokenAmountText, type TokenFacts } from '../../chain/token.ts'
+import { shortAddress, tokenAmountText, type TokenFacts } from '../../chain/token.ts'
 import { ZERO_ADDRESS, type Address } from '../../chain/types.ts'
 import { formatAmount, formatPeriod, NATIVE_DECIMALS } from '../../protocol/amount.ts'
 import { utf8 } from '../../protocol/bytes.ts'
@@ -12,16 +12,42 @@ const GAP = '  '
 /** Anybody's words in one line. */
 export const oneLine = (text: string): string => cleanText(utf8(text)).replace(/\s+/g, ' ').trim()
 
-/** An amount of the chain's native coin. */
-export const coin = (wei: bigint): string => `${formatAmount(wei, NATIVE_DECIMALS)} coin`
+/** What we call the chain's native coin, whose symbol is the chain's business. */
+const COIN = 'coin'
+
+/** An amount of it. */
+export const coin = (wei: bigint): string => `${formatAmount(wei, NATIVE_DECIMALS)} ${COIN}`
 
 /** An amount of a token, or of the coin. */
 export const money = (amount: bigint, token: TokenFacts | undefined): string =>
   token ? tokenAmountText(amount, token) : coin(amount)
 
-/** What a plan costs. @param token what its token says of itself; undefined for the coin */
-export const priceText = (price: bigint, token: TokenFacts | undefined, periodSeconds: number): string =>
-  `${money(price, token)} / ${formatPeriod(periodSeconds)}`
+/** What a plan costs. @param cost of one period */
+export const perPeriod = (cost: string, periodSeconds: number): string => `${cost} / ${formatPeriod(periodSeconds)}`
+
+/**
+ * Tokens in a table, where there is no room for addresses: a symbol that only one of them has stands for it, and the
+ * notes below the table say for which.
+ * @param tokens undefined for the coin
+ */
+export const tableMoney = (tokens: readonly (TokenFacts | undefined)[]) => {
+  const different = [
+    ...new Map(tokens.filter((each) => each !== undefined).map((each) => [each.address, each])).values(),
+  ]
+  const nameOf = ({ address, symbol }: TokenFacts): string => {
+    const isClear = symbol !== undefined && symbol !== COIN && different.filter((e) => e.symbol === symbol).length === 1
+    return isClear ? symbol : shortAddress(address)
+  }
+  const noteOf = (token: TokenFacts): string => {
+    const called = token.symbol === undefined ? '' : `, which calls itself ${token.symbol}`
+    return `${nameOf(token)} is the token ${token.address}${called}`
+  }
+  return {
+    money: (amount: bigint, token: TokenFacts | undefined): string =>
+      token ? tokenAmountText(amount, token, nameOf(token)) : coin(amount),
+    notes: different.map(noteOf),
+  }
+}
 
 /** What is known of a token, which is its address at least. @param token zero or undefined for the coin */
 export const factsIn = (tokens: TokenBook, token: Address | undefined): TokenFacts | undefined =>

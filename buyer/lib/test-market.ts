@@ -86,6 +86,8 @@ export interface TestMarket {
   /** Files of the buyer. */
   readonly files: Map<string, Uint8Array>
   answer: Answering
+  /** Payment methods of the vendor's price document. */
+  methods: PriceContent['PaymentChannels']
   /** Requests that reached the vendor. */
   readonly requests: string[]
   passSeconds(seconds: number): Promise<void>
@@ -171,6 +173,7 @@ export const openTestMarket = async (): Promise<TestMarket> => {
     files: new Map(),
     requests: [],
     answer: (request, honest) => honest(request),
+    methods: [],
     asVendor,
     async reset() {
       await edr.reset()
@@ -178,6 +181,7 @@ export const openTestMarket = async (): Promise<TestMarket> => {
       market.files.clear()
       market.requests.length = 0
       market.answer = (request, honest) => honest(request)
+      market.methods = []
     },
     keep: () => edr.keep(),
     balanceWei: async (address) => BigInt((await chain.request('eth_getBalance', [address, 'latest'])) as string),
@@ -257,12 +261,12 @@ const honestVendor = async (market: TestMarket, request: Request): Promise<Respo
   return new Response(await sealFor(market, opened, nowSeconds))
 }
 
-const priceContent = ({ registry }: TestMarket, ts: number): PriceContent => {
+const priceContent = ({ registry, methods }: TestMarket, ts: number): PriceContent => {
   const jwk = ({ kty, n, e }: { kty: string; n: string; e: string }) => ({ kty, n, e })
   return {
     ContractAddress: registry,
     Price: { symbol: 'ETH', amount: '0', unit: 'Hour' },
-    PaymentChannels: [],
+    PaymentChannels: methods,
     PublicKey: jwk(SIGNING.publicKey),
     PublicKeyEnc: jwk(ENCRYPTION.publicKey),
     ts,

@@ -1,7 +1,7 @@
 /** The market for tests with plans that are priced in tokens, and a buyer that has tokens and no coin. */
 import { registryCall } from '../../chain/contracts.ts'
 import type { Address } from '../../chain/types.ts'
-import { deployToken, type TestToken } from '../../test/tokens.ts'
+import { deployToken, type TestToken } from '../../scripts/tokens.ts'
 import { importAccount } from './account.ts'
 import { openTestMarket, PERIOD_SECONDS, type TestMarket } from './test-market.ts'
 

@@ -5,10 +5,11 @@ import { registryCall } from '../../chain/contracts.ts'
 import { tokenCall } from '../../chain/token.ts'
 import { createAccount } from '../../chain/transactions.ts'
 import type { Address, Hex } from '../../chain/types.ts'
-import type { Chain } from '../../effects/chain.ts'
+import { ChainError, type Chain } from '../../effects/chain.ts'
 import { paymentsAbi } from '../../protocol/abi/payments.ts'
 import { fromHex } from '../../protocol/bytes.ts'
 import type { Buyer, Offer, PayBy } from './index.ts'
+import { UNTRIED_GAS } from './limits.ts'
 import type { Incarnation, StartPlan } from './test-market.ts'
 import {
   HAS,
@@ -30,6 +31,27 @@ beforeEach(() => market.reset())
 const anything = { capIn: () => 10n ** 30n }
 const hour = { vendor: '1', planId: STABLE_PLAN, periods: 1 }
 const oldHour = { ...hour, planId: OLD_PLAN }
+
+const selectorOf = (signature: string): string => id(signature).slice(0, 10)
+
+const SELECTORS = {
+  symbol: selectorOf('symbol()'),
+  decimals: selectorOf('decimals()'),
+  name: selectorOf('name()'),
+  nonces: selectorOf('nonces(address)'),
+  domain: selectorOf('DOMAIN_SEPARATOR()'),
+  state: selectorOf('authorizationState(address,bytes32)'),
+  permit: selectorOf('permit(address,address,uint256,uint256,uint8,bytes32,bytes32)'),
+  receive: selectorOf(
+    'receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)',
+  ),
+  buy: selectorOf('buy(uint64,uint32,bytes32,uint16,address)'),
+  buyWithAuthorization: new Interface(paymentsAbi).getFunction('buyWithAuthorization')?.selector ?? '',
+  buyWithPermit: new Interface(paymentsAbi).getFunction('buyWithPermit')?.selector ?? '',
+} as const
+
+/** As a node tells of a call that its contract refuses without a reason. */
+const REVERTED = { rpcCode: 3, rpcMessage: 'execution reverted', data: '0x' }
 
 const initialized = async (key: Hex = market.fundedKey): Promise<Incarnation> => {
   const process = market.start()
@@ -127,6 +149,61 @@ describe('buying with a token', () => {
   })
 })
 
+describe('a node', () => {
+  /** Changes what a node answers to tries of a call that begins so. */
+  const trying =
+    (start: string, answer: (truth: () => Promise<unknown>) => Promise<unknown>) =>
+    (truth: Chain): Chain => ({
+      request: (method, params) => {
+        const [call] = params as [{ data?: string } | undefined]
+        const isIt = method === 'eth_estimateGas' && call?.data?.startsWith(start)
+        return isIt ? answer(() => truth.request(method, params)) : truth.request(method, params)
+      },
+    })
+
+  it('that lags behind the allowance is asked again', async () => {
+    await initialized()
+    let refusals = 0
+    const node = trying(SELECTORS.buy, async (truth) => {
+      if (++refusals <= 4) throw new ChainError('ERR_CHAIN_REFUSED', 'no', { refusal: REVERTED })
+      return truth()
+    })
+    const { offer } = await market.start({ node }).buyer.buy(hour, { ...anything, payBy: 'allowance' })
+    assert.equal(offer?.token?.transactions, 2)
+    assert.ok(refusals > 4)
+  })
+
+  it('that finds more gas to be needed than was agreed to is not followed', async () => {
+    await initialized()
+    const beforeWei = await market.balanceWei(market.funded)
+    const node = trying(SELECTORS.buyWithAuthorization, async () => `0x${(UNTRIED_GAS + 1n).toString(16)}`)
+    await assert.rejects(market.start({ node }).buyer.buy(hour, anything), { code: 'ERR_GAS' })
+    assert.equal(await market.balanceWei(market.funded), beforeWei)
+    assert.equal(await market.stablecoin.balanceOf(market.funded), HAS)
+  })
+})
+
+describe('the price document of a vendor that sells for tokens', () => {
+  const method = () => ({
+    ...{ Name: 'hour', PaymentMethod: 'Contract' as const, ChainId: '31337', Registry: market.registry, VendorId: '1' },
+    ...{ PlanId: STABLE_PLAN, Token: market.stablecoin.address, Amount: String(PRICE), PeriodSeconds: 3600 },
+    ...{ Price: { symbol: 'USD', amount: '2.5', unit: 'Hour' }, MemoName: '', MemoContent: '' },
+  })
+
+  it('holds as long as people read the amount that is paid, in the decimals that the token has', async () => {
+    const { buyer } = await initialized()
+    const { orderId } = await buyer.buy(hour, anything)
+    const lastOutcome = async () => (await buyer.show('1')).endpoints.at(-1)?.outcome
+    market.methods = [method()]
+    assert.equal(await lastOutcome(), 'acceptable')
+    market.methods = [{ ...method(), Price: { symbol: 'USD', amount: '0.25', unit: 'Hour' } }]
+    assert.equal(await lastOutcome(), 'untrusted')
+    await assert.rejects(buyer.collect(orderId), { code: 'ERR_VENDOR_UNTRUSTED' })
+    market.methods = [{ ...method(), Token: market.old.address }]
+    assert.equal(await lastOutcome(), 'untrusted')
+  })
+})
+
 describe('what a purchase with a token may cost', () => {
   it('is capped in the token, by the unit, and in the coin for its fee, by the wei', async () => {
     const { buyer } = await initialized()
@@ -175,8 +252,6 @@ describe('what a purchase with a token may cost', () => {
 
 const ZERO: Hex = `0x${'00'.repeat(32)}`
 
-const selectorOf = (signature: string): string => id(signature).slice(0, 10)
-
 /** Hears each call that is tried. */
 const listening = (chain: Chain, hear: (call: { readonly data: string }) => void): Chain => ({
   request: (method, params) => {
@@ -195,19 +270,6 @@ const lying =
       return lie ?? truth.request(method, params)
     },
   })
-
-const SELECTORS = {
-  symbol: selectorOf('symbol()'),
-  decimals: selectorOf('decimals()'),
-  name: selectorOf('name()'),
-  nonces: selectorOf('nonces(address)'),
-  domain: selectorOf('DOMAIN_SEPARATOR()'),
-  state: selectorOf('authorizationState(address,bytes32)'),
-  permit: selectorOf('permit(address,address,uint256,uint256,uint8,bytes32,bytes32)'),
-  receive: selectorOf(
-    'receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)',
-  ),
-} as const
 
 describe('a token that is not what it seems', () => {
   const started = async (plan: StartPlan): Promise<Buyer> => {
@@ -275,9 +337,6 @@ describe('a dry run', () => {
     assert.equal(probes.length, 3)
     const self = market.funded.slice(2).padStart(64, '0')
     for (const words of probes) assert.ok(words.startsWith(`${self}${self}${'0'.repeat(64)}`), 'nothing, to itself')
-    for (const name of ['buyWithAuthorization', 'buyWithPermit'] as const) {
-      const { selector } = new Interface(paymentsAbi).getFunction(name) as { selector: string }
-      assert.deepEqual(bodies(selector), [])
-    }
+    assert.deepEqual([...bodies(SELECTORS.buyWithAuthorization), ...bodies(SELECTORS.buyWithPermit)], [])
   })
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { EmbeddedChain } from '../embedded-chain.ts'
 import { createChrove, type Serving } from '../chrove.ts'
 import { freePort } from '../ports.ts'
+import { DOLLAR } from './dollar.ts'
 
 interface Shop {
   readonly title: string
@@ -20,6 +21,7 @@ export const shops: readonly Shop[] = [
     plans: [
       ['--title', 'One hour', '--price', '0.0002', '--period', '1h', '--max-periods', '48'],
       ['--title', 'One month', '--price', '0.004', '--period', '30d'],
+      ['--title', 'One hour, in dollars', '--price', '0.5', '--token', DOLLAR, '--period', '1h', '--max-periods', '48'],
     ],
   },
   {

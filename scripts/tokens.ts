@@ -1,4 +1,4 @@
-/** For tests: the tokens of `contracts/test`, deployed on a chain that mines on demand and knows its accounts. */
+/** For tests and demonstrations: the tokens of `contracts/test`, on a chain that mines on demand and knows its accounts. */
 import { readFileSync } from 'node:fs'
 import { type Address, type Hex, parseAddress } from '../chain/types.ts'
 
