@@ -176,7 +176,7 @@ describe('a node', () => {
   it('that finds more gas to be needed than was agreed to is not followed', async () => {
     await initialized()
     const beforeWei = await market.balanceWei(market.funded)
-    const node = trying(SELECTORS.buyWithAuthorization, async () => `0x${(UNTRIED_GAS + 1n).toString(16)}`)
+    const node = trying(SELECTORS.buyWithAuthorization, async () => `0x${(2n * UNTRIED_GAS).toString(16)}`)
     await assert.rejects(market.start({ node }).buyer.buy(hour, anything), { code: 'ERR_GAS' })
     assert.equal(await market.balanceWei(market.funded), beforeWei)
     assert.equal(await market.stablecoin.balanceOf(market.funded), HAS)
