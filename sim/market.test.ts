@@ -5,7 +5,8 @@ import { openGround, type Ground } from './world/deployment.ts'
 import { addReached, REACHABLE, type Reached } from './world/reached.ts'
 
 /** `npm run sim` runs more of them. */
-const SEEDS = [1, 2, 3, 4, 5, 6]
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8]
+const COMMANDS = 200
 
 let ground: Ground
 before(async () => {
@@ -16,12 +17,12 @@ describe('the market', () => {
   let reached: Reached = {}
 
   for (const seed of SEEDS) {
-    it(`keeps every property through 100 commands and faults, twice the same (npm run sim -- --replay ${seed})`, async () => {
-      const totals = await runSeed(ground, seed, { length: 100 })
+    it(`keeps every property through ${COMMANDS} commands and faults, twice the same (npm run sim -- --commands ${COMMANDS} --replay ${seed})`, async () => {
+      const totals = await runSeed(ground, seed, { length: COMMANDS })
       const [failure] = totals.failures
       const story = failure?.story.join('\n') ?? ''
       assert.equal(failure, undefined, `${failure?.property}: ${failure?.message}\n${failure?.replay}\n${story}`)
-      assert.equal(totals.commands, 100)
+      assert.equal(totals.commands, COMMANDS)
       reached = addReached(reached, totals.reached)
     })
   }

@@ -103,7 +103,6 @@ describe('a purchase that is signed for others to send', () => {
     await market.passSeconds(60)
     await assert.rejects((await openSender()).quoteSigned(signed), { code: 'ERR_SIGNED_ORDER_EXPIRED' })
     await market.passSeconds(300)
-    await market.chain.request('hardhat_mine', ['0x80'])
     assert.deepEqual(await buyer.resume(), [{ orderId, outcome: 'failed' }])
     assert.deepEqual(await buyer.orders(), [])
   })

@@ -4,7 +4,9 @@ import { before, beforeEach, describe, it } from 'node:test'
 import { Interface } from 'ethers'
 import fc from 'fast-check'
 import type { Chain } from '../../effects/chain.ts'
+import { createAccount } from '../../chain/transactions.ts'
 import { paymentsAbi } from '../../protocol/abi/payments.ts'
+import { fromHex } from '../../protocol/bytes.ts'
 import type { Buyer, PayBy } from './index.ts'
 import { SEND_VALID_SECONDS } from './limits.ts'
 import type { Incarnation } from './test-market.ts'
@@ -117,7 +119,7 @@ describe('a process that dies while buying with a token', () => {
 describe('a purchase that is signed', () => {
   /** Dies with the purchase signed and written down, before any transaction of it. */
   const leaveSigned = async (): Promise<void> => {
-    await initialized()
+    if (market.files.size === 0) await initialized()
     for (let diesAfter = 0; ; diesAfter++) {
       const process = market.start({ diesAfter })
       await process.live(process.buyer.buy(hour, caps))
@@ -152,11 +154,43 @@ describe('a purchase that is signed', () => {
     await market.passSeconds(SEND_VALID_SECONDS)
     await assert.rejects(buyer.buy(hour, caps), { code: 'ERR_PURCHASE_PENDING', retryable: true })
     await market.passSeconds(300)
-    // On this chain a block is final when the chain is some blocks further.
-    await market.chain.request('hardhat_mine', ['0x80'])
+    // A reorg could still bring it in, as far as this node knows.
+    const unfinished = (truth: Chain): Chain => ({
+      request: (method, params) => truth.request(method, params[0] === 'finalized' ? ['0x1', false] : params),
+    })
+    assert.deepEqual(await market.start({ node: unfinished }).buyer.resume(), [])
     assert.deepEqual(await buyer.resume(), [{ orderId: signedFor, outcome: 'failed' }])
     const { orderId } = await buyer.buy(hour, caps)
     assert.notEqual(orderId, signedFor)
+    await holdsWhatIsPaid()
+  })
+
+  it('outlives its transaction: when that can never be, another one carries the same purchase', async () => {
+    await initialized()
+    let diesAfter = 0
+    for (; ; diesAfter++) {
+      await market.reset()
+      await initialized()
+      const process = market.start({ diesAfter })
+      await process.live(process.buyer.buy(hour, caps))
+      if ((await market.start().buyer.orders())[0]?.standing === 'pending') break
+    }
+    const [begun] = await market.start().buyer.orders()
+    await market.forget()
+    const account = createAccount(market, 31337n, fromHex(market.fundedKey))
+    await account.send(await account.quote({ to: market.funded, data: '0x', valueWei: 1n }))
+    const { buyer } = market.start()
+    const { orderId } = await buyer.buy(hour, caps)
+    assert.equal(orderId, begun?.orderId)
+    await holdsWhatIsPaid()
+  })
+
+  it('by another process while the price is agreed to is not signed a second time', async () => {
+    await initialized()
+    const { buyer } = market.start()
+    const approve = () => leaveSigned()
+    await assert.rejects(buyer.buy(hour, { approve }), { code: 'ERR_PURCHASE_PENDING', retryable: true })
+    await buyer.buy(hour, caps)
     await holdsWhatIsPaid()
   })
 
