@@ -248,7 +248,7 @@ describe('a buyer without coin', LIMIT, () => {
     assert.equal(signed.orderId, orderId)
     assert.equal((await friend.chrove('send-signed', file, '--yes')).ok, true)
     const returned = await stablecoin.balanceOf(refundTo)
-    assert.ok(returned > 2_300_000n && returned < PRICE.stable, 'an hour was paid, and minutes used at most')
+    assert.ok(returned > 2_300_000n && returned <= PRICE.stable, 'an hour was paid, and minutes used at most')
     const { orders } = (await buyer.chrove('orders')) as unknown as { orders: { orderId: string; standing: string }[] }
     assert.equal(orders.find((order) => order.orderId === orderId)?.standing, 'cancelled')
     assert.equal(await coinOf(buyer.address), 0n)
