@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it, type TestContext } from 'node:test'
+import Database from 'better-sqlite3'
 import { Kysely, sql } from 'kysely'
 import { createFileStore, createSqlStore } from './store-node.ts'
 
@@ -199,6 +200,43 @@ describe('SQL store', () => {
     const row = { id: Number.MAX_SAFE_INTEGER, amount: (2n ** 128n - 1n).toString() }
     await database.insertInto('parent').values(row).execute()
     assert.deepEqual(await database.selectFrom('parent').selectAll().executeTakeFirst(), row)
+  })
+
+  it('answers a repeated query from the tables as they are then', async (t) => {
+    const database = openIn(t, folder(t))
+    await sql`create table parent (id integer primary key, amount text)`.execute(database)
+    const all = () => sql`select * from parent where id > ${0} order by id`.execute(database)
+    const insert = (id: number) => sql`insert into parent (id, amount) values (${id}, ${'1'})`.execute(database)
+    await insert(1)
+    assert.deepEqual((await all()).rows, [{ id: 1, amount: '1' }])
+    await insert(2)
+    await sql`alter table parent add column currency text default 'xdai'`.execute(database)
+    const rows = [1, 2].map((id) => ({ id, amount: '1', currency: 'xdai' }))
+    assert.deepEqual((await all()).rows, rows)
+    await sql`drop table parent`.execute(database)
+    await assert.rejects(all(), /no such table/)
+  })
+
+  it('prepares each query once, and keeps so many', async (t) => {
+    const prepared: string[] = []
+    const { prepare } = Database.prototype
+    t.mock.method(Database.prototype, 'prepare', function (this: Database.Database, text: string) {
+      prepared.push(text)
+      return prepare.call(this, text)
+    })
+    const database = openIn(t, folder(t))
+    const ask = (number: number) => sql.raw(`select ${number} as number`).execute(database)
+    for (let round = 0; round < 3; round++) {
+      assert.deepEqual((await ask(0)).rows, [{ number: 0 }])
+      for (let number = 1; number < 256; number++) await ask(number)
+    }
+    assert.equal(prepared.length, 256)
+    // One more, in place of the one longest unused.
+    await ask(0)
+    await ask(256)
+    await ask(0)
+    await ask(1)
+    assert.deepEqual(prepared.slice(256), ['select 256 as number', 'select 1 as number'])
   })
 
   it('has every row whose insert resolved after kill -9, and no half transaction', async (t) => {

@@ -4,7 +4,7 @@ import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
-import { SqliteDialect } from 'kysely'
+import { SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
 import { lockFile } from './file-lock.ts'
 import type { FileStore, SqlStore } from './store.ts'
 
@@ -12,6 +12,8 @@ const OWNER_ONLY_FILE = 0o600
 const OWNER_ONLY_FOLDER = 0o700
 /** Another process, such as a backup, may hold a database's lock for so long, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
+/** More than any part of Chrove has; lists of varying length make some more, and the oldest give way to them. */
+const STATEMENTS_KEPT = 256
 
 /** @param directory made, readable by its owner only, when it is first written to */
 export const createFileStore = (directory: string): FileStore => {
@@ -58,7 +60,7 @@ export const createFileStore = (directory: string): FileStore => {
 export const createSqlStore = (directory: string): SqlStore => ({
   dialect(name) {
     const path = pathOf(directory, name, '.sqlite')
-    return new SqliteDialect({ database: () => Promise.resolve(openDatabase(path)) })
+    return new SqliteDialect({ database: () => Promise.resolve(rememberStatements(openDatabase(path))) })
   },
 })
 
@@ -111,4 +113,23 @@ const openDatabase = (path: string): Database.Database => {
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
   return database
+}
+
+/** Prepares each text once: for a small query SQLite's parser costs more than the query. */
+const rememberStatements = (database: Database.Database): SqliteDatabase => {
+  const statements = new Map<string, SqliteStatement>()
+  return {
+    prepare(sql) {
+      // Taken out and put back, so that the first of the map is the one longest unused.
+      const statement = statements.get(sql) ?? database.prepare(sql)
+      statements.delete(sql)
+      statements.set(sql, statement)
+      for (const oldest of statements.keys()) {
+        if (statements.size <= STATEMENTS_KEPT) break
+        statements.delete(oldest)
+      }
+      return statement
+    },
+    close: () => database.close(),
+  }
 }
