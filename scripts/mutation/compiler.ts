@@ -17,7 +17,6 @@ export interface CompileError {
 
 interface Bytecode {
   readonly object: string
-  readonly linkReferences?: Readonly<Record<string, Record<string, { start: number; length: number }[]>>>
 }
 
 export interface Output {

@@ -22,7 +22,7 @@ export interface Bench {
 
 const ASTS = { '*': { '': ['ast'] } }
 const CHECKED = { '*': { '*': ['abi'] } }
-const CODE = ['evm.bytecode.object', 'evm.bytecode.linkReferences', 'evm.deployedBytecode.object']
+const CODE = ['evm.bytecode.object', 'evm.deployedBytecode.object']
 
 /** Through the intermediate language, as contracts may need it for their stack, but with no step to optimize it. */
 const fast = {
@@ -142,8 +142,11 @@ export const compileTogether = async (
     return withSettings(input, { ...fast, outputSelection: selectionOf(project) })
   })
   if (errorsOf(output).length > 0) return undefined
-  return (number) => artifactsWith(project, output, (code) => withNumber(code, number))
+  return (number) => artifactsWith(project, output, (code) => withNumber(linked(code), number))
 }
+
+/** Code without optimization names libraries whose functions it holds itself and never calls elsewhere. */
+const linked = (code: string): string => code.replaceAll(/__\$[0-9a-f]{34}\$__/g, '0'.repeat(40))
 
 const selectionOf = ({ contracts }: Project): Record<string, Record<string, string[]>> => {
   const selection: Record<string, Record<string, string[]>> = {}
@@ -163,8 +166,8 @@ const artifactsWith = ({ artifacts }: Project, output: Output, change: (code: st
         ...artifact.contract,
         bytecode: `0x${change(bytecode.object)}`,
         deployedBytecode: `0x${change(deployedBytecode.object)}`,
-        linkReferences: bytecode.linkReferences ?? {},
-        deployedLinkReferences: deployedBytecode.linkReferences ?? {},
+        linkReferences: {},
+        deployedLinkReferences: {},
       },
     }
   })
