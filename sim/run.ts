@@ -22,7 +22,7 @@ import type { Ground } from './world/deployment.ts'
 import { openMarketWorld, type Market } from './world/market.ts'
 import { planOf, type MarketModel } from './world/model.ts'
 import type { Reachable, Reached } from './world/reached.ts'
-import { thumbprints } from './world/vendor.ts'
+import { registeredForm } from '../vendor/keys.ts'
 import type { Breach, Sabotage, World } from './world/world.ts'
 
 export interface Plan {
@@ -196,7 +196,7 @@ const repairListings = async ({ world, vendors }: Market): Promise<void> => {
   const { registry } = world.contracts
   for (const vendor of vendors) {
     const listed = world.history.head().market.vendors.get(vendor.vendorId)
-    const { signingKey, encryptionKey } = thumbprints(vendor.keys())
+    const { signingKey, encryptionKey } = registeredForm(vendor.keys())
     if (listed?.signingKey !== signingKey || listed.encryptionKey !== encryptionKey) {
       const call = registryCall(registry, 'setKeys', vendor.vendorId, signingKey, encryptionKey)
       await vendor.send('its keys again', call)

@@ -11,6 +11,7 @@ import { keyHashOf } from '../protocol/cert-info.ts'
 import { createChrove, type Chrove } from '../scripts/chrove.ts'
 import { freePort } from '../scripts/ports.ts'
 import { rsaKeyPair } from '../sim/rsa-keys.ts'
+import { registeredForm, unsealVendorKeys } from '../vendor/keys.ts'
 import { openMarket, openShop, PASSPHRASE, payFor, type Market } from './market.ts'
 import { rawTransaction } from './raw-transaction.ts'
 
@@ -161,6 +162,83 @@ describe('vendor withdraw', () => {
     const done = await chrove.run('vendor', 'withdraw', '--yes')
     assert.equal((done.transactions as string[]).length, 1)
     assert.ok(earlier - (await held()) >= BigInt(String(dry.earnedWei)))
+  })
+})
+
+describe('vendor rotate-keys', () => {
+  const keysIn = async (home: string) => registeredForm((await keysOf(home)) ?? assert.fail())
+  const keysOf = async (home: string, name = 'vendor-keys.json') => {
+    const content = new Uint8Array(await readFile(join(home, name)))
+    return content.length === 0 ? undefined : unsealVendorKeys(content, PASSPHRASE)
+  }
+  const onChain = async ({ vendorId }: { vendorId: bigint }) => {
+    const { vendor } = await createContractReader(chainDoor()).listing(market.chain.registry, vendorId)
+    return { signingKey: vendor.signingKey, encryptionKey: vendor.encryptionKey }
+  }
+  const open = async (title: string) => {
+    const shop = await openShop(market, { title })
+    return { shop, chrove: createChrove({ home: shop.home, passphrase: PASSPHRASE }) }
+  }
+
+  it('puts new keys in place of the old, in the registry and here, and keeps the account', async () => {
+    const { shop, chrove } = await open('Rotating')
+    const earlier = await keysIn(shop.home)
+    const { maxCostWei } = await chrove.run('vendor', 'rotate-keys', '--dry-run')
+    assert.ok(BigInt(String(maxCostWei)) > 0n)
+    assert.deepEqual(await onChain(shop), earlier)
+
+    const { signingKey, encryptionKey } = await chrove.run('vendor', 'rotate-keys', '--yes')
+    assert.notEqual(signingKey, earlier.signingKey)
+    assert.notEqual(encryptionKey, earlier.encryptionKey)
+    assert.deepEqual(await onChain(shop), { signingKey, encryptionKey })
+    const keys = (await keysOf(shop.home)) ?? assert.fail()
+    assert.deepEqual(registeredForm(keys), { signingKey, encryptionKey })
+    assert.deepEqual(keys.provisioningSecret, shop.keys.provisioningSecret)
+    assert.equal(keys.accountKey, shop.keys.accountKey)
+    assert.equal((await chrove.run('vendor', 'status')).keysRegistered, true)
+    assert.equal(await keysOf(shop.home, 'vendor-keys-next.json'), undefined)
+  })
+
+  it('that was cut off anywhere ends with keys that are registered and here', async () => {
+    const { shop, chrove } = await open('Cut off')
+    const [current, next] = ['vendor-keys.json', 'vendor-keys-next.json'].map((name) => join(shop.home, name))
+    const old = await readFile(current ?? '')
+    const { transaction } = await chrove.run('vendor', 'rotate-keys', '--yes')
+    const rotated = await onChain(shop)
+    const fresh = await readFile(current ?? '')
+
+    // Between sending and seeing it mined; between that and taking the keys; between the two writes of taking them.
+    const raw = await rawTransaction(market.chain.request, String(transaction))
+    const states: [pending: string, current: Buffer][] = [
+      [raw, old],
+      ['', old],
+      ['', fresh],
+    ]
+    for (const [pending, content] of states) {
+      await writeFile(join(shop.home, 'vendor-pending.txt'), pending)
+      await writeFile(current ?? '', content)
+      await writeFile(next ?? '', fresh)
+      await chrove.run('vendor', 'rotate-keys', '--yes')
+      assert.deepEqual(await onChain(shop), rotated)
+      assert.deepEqual(await keysIn(shop.home), rotated)
+      assert.equal((await readFile(next ?? '')).length, 0)
+    }
+
+    // Between storing the new keys and sending: the same are taken up again.
+    await writeFile(next ?? '', old)
+    await chrove.run('vendor', 'rotate-keys', '--yes')
+    assert.deepEqual(await onChain(shop), registeredForm(shop.keys))
+    assert.deepEqual(await keysIn(shop.home), registeredForm(shop.keys))
+  })
+
+  it('registers the keys of this home where the registry has others', async () => {
+    const { shop, chrove } = await open('Restored')
+    const old = await readFile(join(shop.home, 'vendor-keys.json'))
+    await chrove.run('vendor', 'rotate-keys', '--yes')
+    await writeFile(join(shop.home, 'vendor-keys.json'), old)
+    assert.equal((await chrove.run('vendor', 'status')).keysRegistered, false)
+    await chrove.run('vendor', 'rotate-keys', '--yes')
+    assert.deepEqual(await onChain(shop), registeredForm(shop.keys))
   })
 })
 

@@ -1,8 +1,8 @@
 /** The vendor's secrets: made once, kept in one sealed file, `vendor-keys.json`. */
 import { z } from 'zod'
-import { base64url } from '../protocol/bytes.ts'
+import { base64url, toHex } from '../protocol/bytes.ts'
 import type { Jose } from '../protocol/jose.ts'
-import { parsePrivateKey, publicKeyOf, type RsaKeyPair } from '../protocol/keys.ts'
+import { parsePrivateKey, publicKeyOf, type RsaKeyPair, thumbprintOf } from '../protocol/keys.ts'
 import { deriveSealingKey, seal, SEAL_NONCE_BYTES, SEAL_SALT_BYTES, unseal } from '../protocol/sealed-file.ts'
 import type { Random } from '../effects/random.ts'
 
@@ -34,6 +34,28 @@ export const generateVendorKeys = async (
   provisioningSecret: random.bytes(32),
   accountKey,
 })
+
+/** New RSA keys for the same vendor: its account, and its customers' accounts on its proxies, stay. */
+export const rotateVendorKeys = async (jose: Jose, keys: VendorKeys): Promise<VendorKeys> => ({
+  ...keys,
+  signing: await jose.generateKeyPair(),
+  encryption: await jose.generateKeyPair(),
+})
+
+/** The keys as the registry names them. */
+export const registeredForm = ({ signing, encryption }: Pick<VendorKeys, 'signing' | 'encryption'>) => ({
+  signingKey: toHex(thumbprintOf(signing.publicKey)),
+  encryptionKey: toHex(thumbprintOf(encryption.publicKey)),
+})
+
+/** Whether these are the keys that the registry has. */
+export const isRegistered = (
+  keys: Pick<VendorKeys, 'signing' | 'encryption'>,
+  vendor: ReturnType<typeof registeredForm>,
+): boolean => {
+  const { signingKey, encryptionKey } = registeredForm(keys)
+  return vendor.signingKey === signingKey && vendor.encryptionKey === encryptionKey
+}
 
 /** The keys as a sealed file. */
 export const sealVendorKeys = (keys: VendorKeys, passphrase: string, random: Random): Uint8Array => {

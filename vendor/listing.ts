@@ -5,11 +5,9 @@ import { createTokenReader, type TokenFacts } from '../chain/token.ts'
 import { type Address, ZERO_ADDRESS } from '../chain/types.ts'
 import type { Chain } from '../effects/chain.ts'
 import type { Log } from '../effects/log.ts'
-import { toHex } from '../protocol/bytes.ts'
-import { thumbprintOf } from '../protocol/keys.ts'
 import type { VendorUri } from '../protocol/vendor-uri.ts'
 import { VendorError } from './errors.ts'
-import type { VendorKeys } from './keys.ts'
+import { isRegistered, type VendorKeys } from './keys.ts'
 
 /** The listing, and what the tokens of plans on sale say of themselves. */
 export interface PricedListing extends Listing {
@@ -37,7 +35,6 @@ export const createListingWatch = ({ chain, log, vendor, keys }: ListingParts): 
   const { registry, vendorId } = vendor
   const reader = createContractReader(chain)
   const tokens = createTokenReader(chain)
-  const thumbprints = [keys.signing, keys.encryption].map(({ publicKey }) => toHex(thumbprintOf(publicKey)))
   let listing: PricedListing | undefined
   let isStale = true
   return {
@@ -65,8 +62,7 @@ export const createListingWatch = ({ chain, log, vendor, keys }: ListingParts): 
         isStale = true
         throw error
       }
-      const { signingKey, encryptionKey } = listing.vendor
-      if (signingKey !== thumbprints[0] || encryptionKey !== thumbprints[1]) log.error('vendor.keys-not-registered')
+      if (!isRegistered(keys, listing.vendor)) log.error('vendor.keys-not-registered')
     },
   }
 }

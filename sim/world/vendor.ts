@@ -3,11 +3,10 @@ import { paymentsCall, registryCall } from '../../chain/contracts.ts'
 import type { Call } from '../../chain/rpc.ts'
 import { ZERO_ADDRESS, type Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
-import { toHex } from '../../protocol/bytes.ts'
-import { thumbprintOf, type RsaPrivateKey } from '../../protocol/keys.ts'
+import type { RsaPrivateKey } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
-import type { VendorKeys } from '../../vendor/keys.ts'
+import { registeredForm, type VendorKeys } from '../../vendor/keys.ts'
 import { vendorSettingsSchema } from '../../vendor/settings.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
@@ -182,7 +181,7 @@ export const createVendorActor = (
         const { receipt } = await person.send('registration', call)
         if (!receipt) throw new Error('a vendor could not register')
       }
-      const { signingKey, encryptionKey } = thumbprints(keys)
+      const { signingKey, encryptionKey } = registeredForm(keys)
       await send(
         registryCall(contracts.registry, 'register', {
           operator: offices.addresses.operator,
@@ -220,7 +219,7 @@ export const createVendorActor = (
 
     rotateKeys: async () => {
       const next = freshKeys()
-      const { signingKey, encryptionKey } = thumbprints(next)
+      const { signingKey, encryptionKey } = registeredForm(next)
       const call = registryCall(contracts.registry, 'setKeys', vendorId, signingKey, encryptionKey)
       if (!(await actor.send('new keys', call)).receipt) return
       world.reach('vendor changed its keys')
@@ -231,12 +230,6 @@ export const createVendorActor = (
   }
   return actor
 }
-
-/** As the registry names them. */
-export const thumbprints = ({ signing, encryption }: Pick<VendorKeys, 'signing' | 'encryption'>) => ({
-  signingKey: toHex(thumbprintOf(signing.publicKey)),
-  encryptionKey: toHex(thumbprintOf(encryption.publicKey)),
-})
 
 /** A clock without error. */
 export const trueClock = (loop: World['loop']): Clock => ({

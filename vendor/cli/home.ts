@@ -4,10 +4,12 @@ import type { Session } from '../../effects/command.ts'
 import type { FileStore } from '../../effects/store.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { parseJson } from '../../protocol/json.ts'
-import { unsealVendorKeys, type VendorKeys } from '../keys.ts'
+import { sealVendorKeys, unsealVendorKeys, type VendorKeys } from '../keys.ts'
 import { vendorSettingsSchema, type VendorSettings } from '../settings.ts'
 
 export const KEYS_FILE = 'vendor-keys.json'
+/** Keys that are on their way into the registry; empty when there are none. */
+const NEXT_KEYS_FILE = 'vendor-keys-next.json'
 const SETTINGS_FILE = 'vendor.json'
 
 export const readSettingsFile = async (files: FileStore): Promise<VendorSettings | undefined> => {
@@ -37,4 +39,23 @@ export const openKeys = async (session: Session): Promise<VendorKeys> => {
   const content = await session.effects.files.read(KEYS_FILE)
   if (!content) throw new CommandError('ERR_SETTING_MISSING', 'no vendor keys here: run `chrove vendor init`')
   return unsealVendorKeys(content, await session.passphrase(false))
+}
+
+/** @returns keys that `chrove vendor rotate-keys` has begun to register */
+export const openNextKeys = async (session: Session): Promise<VendorKeys | undefined> => {
+  const content = await session.effects.files.read(NEXT_KEYS_FILE)
+  return content?.length ? unsealVendorKeys(content, await session.passphrase(false)) : undefined
+}
+
+/** Before they are registered, for keys that the registry has and nobody else would be the vendor's end. */
+export const keepNextKeys = async (session: Session, keys: VendorKeys): Promise<void> => {
+  const { files, random } = session.effects
+  await files.write(NEXT_KEYS_FILE, sealVendorKeys(keys, await session.passphrase(false), random))
+}
+
+/** Once they are registered. */
+export const takeNextKeys = async (session: Session, keys: VendorKeys): Promise<void> => {
+  const { files, random } = session.effects
+  await files.write(KEYS_FILE, sealVendorKeys(keys, await session.passphrase(false), random))
+  await files.write(NEXT_KEYS_FILE, new Uint8Array())
 }

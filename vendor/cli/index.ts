@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../../effects/command.ts'
 import { addPlanCommands } from './plan.ts'
 import { addRefundCommand } from './refund.ts'
+import { addRotateKeysCommand } from './rotate-keys.ts'
 import { addServeCommand } from './serve.ts'
 import { addSetupCommands } from './setup.ts'
 import { addStatusCommand } from './status.ts'
@@ -16,4 +17,5 @@ export const addVendorCommands = (program: Command, context: CommandContext): vo
   addStatusCommand(vendor, context)
   addWithdrawCommand(vendor, context)
   addRefundCommand(vendor, context)
+  addRotateKeysCommand(vendor, context)
 }

@@ -10,11 +10,10 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import { toHex, fromHex } from '../../protocol/bytes.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { parseJson } from '../../protocol/json.ts'
-import { thumbprintOf } from '../../protocol/keys.ts'
 import { formatProfile } from '../../protocol/profile.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createAccount } from '../../chain/transactions.ts'
-import { generateVendorKeys, sealVendorKeys, type VendorKeys } from '../keys.ts'
+import { generateVendorKeys, registeredForm, sealVendorKeys } from '../keys.ts'
 import { vendorSettingsSchema, type VendorSettings } from '../settings.ts'
 import { KEYS_FILE, openKeys, readSettingsFile, writeSettingsFile } from './home.ts'
 import { coins } from './money.ts'
@@ -83,7 +82,7 @@ const init = async (session: Session) => {
   await files.write(KEYS_FILE, sealVendorKeys(keys, passphrase, random))
   await rememberChain(session)
   const { address } = createAccount({ chain, clock }, 1n, fromHex(accountKey))
-  const json = { account: address, ...thumbprints(keys) }
+  const json = { account: address, ...registeredForm(keys) }
   const text = `Account ${address}\nKeep ${KEYS_FILE} and its passphrase: they are the vendor. Give the account some coins\nfor fees, then run \`chrove vendor register\`.`
   return { json, text }
 }
@@ -127,7 +126,7 @@ const register = async (session: Session, options: RegisterOptions) => {
   const call = registryCall(registry, 'register', {
     operator: addressOption(options.operator, '--operator') ?? ZERO_ADDRESS,
     payout: addressOption(options.payout, '--payout') ?? account.address,
-    ...thumbprints(keys),
+    ...registeredForm(keys),
     endpoints: [...options.endpoint],
     profile: profileFrom(options),
   })
@@ -176,11 +175,6 @@ const registrationIn = async (
   receipt: Receipt,
 ): Promise<VendorRegistered | undefined> =>
   (await eventsOf(session, registry, receipt)).find((event) => event.type === 'VendorRegistered')
-
-const thumbprints = ({ signing, encryption }: VendorKeys) => ({
-  signingKey: toHex(thumbprintOf(signing.publicKey)),
-  encryptionKey: toHex(thumbprintOf(encryption.publicKey)),
-})
 
 const profileFrom = ({ title, description, logo, service, region }: RegisterOptions): string =>
   formatProfile({ title, description, logo, serviceTypes: service ?? ['proxy'], regions: region ?? [] })

@@ -2,9 +2,8 @@
 import type { Command } from 'commander'
 import { nowSeconds } from '../../effects/clock.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
-import { toHex } from '../../protocol/bytes.ts'
-import { thumbprintOf } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
+import { isRegistered } from '../keys.ts'
 import { isRunning } from '../orders.ts'
 import { coinIn, earnedIn, readEarnings, sumsJson, sumsText } from './earnings.ts'
 import { openKeys, requireSettings } from './home.ts'
@@ -40,9 +39,7 @@ const status = async (session: Session) => {
     active: vendor.active,
     payout: vendor.payout,
     endpoints: vendor.endpoints.map(({ text }) => text),
-    keysRegistered:
-      vendor.signingKey === toHex(thumbprintOf(keys.signing.publicKey)) &&
-      vendor.encryptionKey === toHex(thumbprintOf(keys.encryption.publicKey)),
+    keysRegistered: isRegistered(keys, vendor),
     plansOnSale: plans.filter(({ onSale }) => onSale).length,
     orders: earnings.length,
     ordersRunning: earnings.filter(({ order }) => isRunning(order, now)).length,
@@ -53,7 +50,7 @@ const status = async (session: Session) => {
   const text = [
     json.uri,
     `${json.active ? 'open for orders' : 'closed for new orders'}, ${json.plansOnSale} of ${plans.length} plans on sale`,
-    `keys      ${json.keysRegistered ? 'as registered' : 'NOT the registered ones: buyers refuse this vendor'}`,
+    `keys      ${json.keysRegistered ? 'as registered' : 'NOT the registered ones: buyers refuse this vendor; see `chrove vendor rotate-keys`'}`,
     `endpoints ${json.endpoints.join(', ') || 'none'}`,
     `account   ${json.account}, ${coins(json.balanceWei)}`,
     `payout    ${json.payout}`,
