@@ -101,7 +101,7 @@ const folders = Object.entries(imports)
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise'],
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
-  ignorePatterns: ['node_modules', 'artifacts', 'cache', 'types', 'coverage', 'protocol/abi'],
+  ignorePatterns: ['node_modules', 'artifacts', 'cache', 'types', 'coverage', 'protocol/abi', '**/generated'],
   categories: { correctness: 'error', suspicious: 'error' },
   rules: {
     'no-restricted-globals': globals(globalBans.product),

@@ -4,9 +4,11 @@ import { type Chain, ChainError } from '../effects/chain.ts'
 import { paymentsAbi } from '../protocol/abi/payments.ts'
 import { vendorRegistryAbi } from '../protocol/abi/vendor-registry.ts'
 import { fromHex, toHex } from '../protocol/bytes.ts'
-import type { AbiEntry, ArgumentsOf, EntryOf, NameOf, ResultsOf } from './abi.ts'
-import { createDecoder } from './abi-decode.ts'
+import type { ArgumentsOf, EntryOf, NameOf, ResultsOf } from './abi.ts'
 import { encodeCall, encodeValues, entryOf } from './abi-encode.ts'
+import { canonical } from './abi-read.ts'
+import { paymentsDecoders } from './generated/payments.ts'
+import { vendorRegistryDecoders } from './generated/vendor-registry.ts'
 import { type BlockTag, type Call, createRpc } from './rpc.ts'
 import type { Address, Hex } from './types.ts'
 
@@ -74,55 +76,52 @@ export interface ContractReader {
 export const createContractReader = (chain: Chain): ContractReader => {
   const rpc = createRpc(chain)
 
-  const read = async <Entry extends AbiEntry>(
-    entry: Entry,
+  const read = async <Results>(
+    decode: (answer: Hex) => Results,
     call: Call,
     at?: BlockTag,
     signal?: AbortSignal,
-  ): Promise<ResultsOf<Entry>> => {
-    const answer = await rpc.call(call, at, signal)
-    const values = createDecoder(entry.outputs ?? []).values(fromHex(answer))
-    if (!values) throw new ChainError('ERR_CHAIN_MALFORMED', `no contract of ours answers to ${entry.name}`)
-    return values as unknown as ResultsOf<Entry>
+  ): Promise<Results> => {
+    const results = canonical(decode, await rpc.call(call, at, signal))
+    if (!results) throw new ChainError('ERR_CHAIN_MALFORMED', 'no contract of ours answers like this')
+    return results
   }
-  const ofRegistry = <Name extends NameOf<typeof vendorRegistryAbi, 'function'>>(name: Name) =>
-    entryOf(vendorRegistryAbi, 'function', name)
-  const ofPayments = <Name extends NameOf<typeof paymentsAbi, 'function'>>(name: Name) =>
-    entryOf(paymentsAbi, 'function', name)
+  const ofRegistry = vendorRegistryDecoders.results
+  const ofPayments = paymentsDecoders.results
 
   return {
     async vendorCount(registry, at, signal) {
-      const [count] = await read(ofRegistry('vendorCount'), registryCall(registry, 'vendorCount'), at, signal)
+      const [count] = await read(ofRegistry.vendorCount, registryCall(registry, 'vendorCount'), at, signal)
       return count
     },
     async paymentsOf(registry, at, signal) {
-      const [payments] = await read(ofRegistry('payments'), registryCall(registry, 'payments'), at, signal)
+      const [payments] = await read(ofRegistry.payments, registryCall(registry, 'payments'), at, signal)
       return payments
     },
     async listing(registry, vendorId, at, signal) {
       const call = registryCall(registry, 'listing', vendorId)
-      const [vendor, plans] = await read(ofRegistry('listing'), call, at, signal)
+      const [vendor, plans] = await read(ofRegistry.listing, call, at, signal)
       return { vendor, plans }
     },
     async plan(registry, vendorId, planId, at, signal) {
-      const [plan] = await read(ofRegistry('plan'), registryCall(registry, 'plan', vendorId, planId), at, signal)
+      const [plan] = await read(ofRegistry.plan, registryCall(registry, 'plan', vendorId, planId), at, signal)
       return plan
     },
     async terms(registry, vendorId, planId, at, signal) {
-      const [terms] = await read(ofRegistry('terms'), registryCall(registry, 'terms', vendorId, planId), at, signal)
+      const [terms] = await read(ofRegistry.terms, registryCall(registry, 'terms', vendorId, planId), at, signal)
       return terms
     },
     async order(payments, { vendorId, planId, keyHash }, at, signal) {
       const call = paymentsCall(payments, 'order', vendorId, planId, keyHash)
-      const [order] = await read(ofPayments('order'), call, at, signal)
+      const [order] = await read(ofPayments.order, call, at, signal)
       return order
     },
     async isUsed(payments, digest, at, signal) {
-      const [used] = await read(ofPayments('isUsed'), paymentsCall(payments, 'isUsed', digest), at, signal)
+      const [used] = await read(ofPayments.isUsed, paymentsCall(payments, 'isUsed', digest), at, signal)
       return used
     },
     async kept(payments, vendorId, token, at, signal) {
-      const [kept] = await read(ofPayments('kept'), paymentsCall(payments, 'kept', vendorId, token), at, signal)
+      const [kept] = await read(ofPayments.kept, paymentsCall(payments, 'kept', vendorId, token), at, signal)
       return kept
     },
   }

@@ -6,50 +6,19 @@ import { type Chain, ChainError } from '../effects/chain.ts'
 import { formatAmount } from '../protocol/amount.ts'
 import { fromHex, fromUtf8 } from '../protocol/bytes.ts'
 import { tokenDomain } from '../protocol/typed-data.ts'
-import type { AbiEntry, ArgumentsOf, EntryOf, NameOf, ResultsOf } from './abi.ts'
-import { createDecoder } from './abi-decode.ts'
-import { encodeCall, entryOf } from './abi-encode.ts'
+import type { ArgumentsOf, EntryOf, NameOf } from './abi.ts'
+import { encodeCall } from './abi-encode.ts'
+import { canonical } from './abi-read.ts'
 import { ContractRevert } from './errors.ts'
+import { tokenDecoders } from './generated/token.ts'
 import { TOKEN_ANSWER_BYTES_MAX, TOKEN_DECIMALS_MAX } from './limits.ts'
 import { type Call, createRpc } from './rpc.ts'
+import { tokenAbi } from './token-abi.ts'
 import type { Address, Hex } from './types.ts'
-
-const address = { name: '', type: 'address' } as const
-const uint256 = { name: '', type: 'uint256' } as const
-const bytes32 = { name: '', type: 'bytes32' } as const
-const bool = { name: '', type: 'bool' } as const
-const string = { name: '', type: 'string' } as const
-const uint8 = { name: '', type: 'uint8' } as const
-
-/** @see ERC-20; EIP-2612 for permits; EIP-3009 for authorisations */
-const tokenAbi = [
-  { type: 'function', name: 'name', inputs: [], outputs: [string] },
-  { type: 'function', name: 'symbol', inputs: [], outputs: [string] },
-  { type: 'function', name: 'version', inputs: [], outputs: [string] },
-  { type: 'function', name: 'decimals', inputs: [], outputs: [uint8] },
-  { type: 'function', name: 'balanceOf', inputs: [address], outputs: [uint256] },
-  { type: 'function', name: 'allowance', inputs: [address, address], outputs: [uint256] },
-  { type: 'function', name: 'approve', inputs: [address, uint256], outputs: [] },
-  { type: 'function', name: 'DOMAIN_SEPARATOR', inputs: [], outputs: [bytes32] },
-  { type: 'function', name: 'nonces', inputs: [address], outputs: [uint256] },
-  {
-    type: 'function',
-    name: 'permit',
-    inputs: [address, address, uint256, uint256, uint8, bytes32, bytes32],
-    outputs: [],
-  },
-  { type: 'function', name: 'authorizationState', inputs: [address, bytes32], outputs: [bool] },
-  {
-    type: 'function',
-    name: 'receiveWithAuthorization',
-    inputs: [address, address, uint256, uint256, uint256, bytes32, uint8, bytes32, bytes32],
-    outputs: [],
-  },
-] as const satisfies readonly AbiEntry[]
 
 type TokenFunction = NameOf<typeof tokenAbi, 'function'>
 type Arguments<Name extends TokenFunction> = ArgumentsOf<EntryOf<typeof tokenAbi, 'function', Name>>
-type Result<Name extends TokenFunction> = ResultsOf<EntryOf<typeof tokenAbi, 'function', Name>>[0]
+type Results = typeof tokenDecoders.results
 
 /** A call of a token, such as `tokenCall(token, 'approve', spender, amount)`. */
 export const tokenCall = <Name extends TokenFunction>(token: Address, name: Name, ...args: Arguments<Name>): Call => ({
@@ -89,29 +58,29 @@ export const createTokenReader = (chain: Chain): TokenReader => {
   const rpc = createRpc(chain)
 
   /** The answer to a call, if it is one: a token that fails, or answers without end, does not answer. */
-  const attempt = async (call: Call, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
+  const attempt = async (call: Call, signal?: AbortSignal): Promise<Hex | undefined> => {
     try {
-      return fromHex(await rpc.call(call, 'latest', signal))
+      return await rpc.call(call, 'latest', signal)
     } catch (error) {
       if (error instanceof ContractRevert || (error instanceof ChainError && !error.retryable)) return undefined
       throw error
     }
   }
 
-  const askRaw = async (call: Call, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
+  const askRaw = async (call: Call, signal?: AbortSignal): Promise<Hex | undefined> => {
     const answer = await attempt(call, signal)
-    return answer && answer.length <= TOKEN_ANSWER_BYTES_MAX ? answer : undefined
+    return answer && answer.length <= 2 + 2 * TOKEN_ANSWER_BYTES_MAX ? answer : undefined
   }
 
-  const read = async <Name extends TokenFunction>(
+  const read = async <Name extends keyof Results>(
     token: Address,
     name: Name,
     args: Arguments<Name>,
     signal?: AbortSignal,
-  ): Promise<Result<Name> | undefined> => {
+  ): Promise<ReturnType<Results[Name]>[0] | undefined> => {
     const answer = await askRaw(tokenCall(token, name, ...args), signal)
-    const { outputs } = entryOf(tokenAbi, 'function', name)
-    return answer && (createDecoder(outputs).values(answer)?.[0] as Result<Name> | undefined)
+    const decode: (answer: Hex) => ReturnType<Results[Name]> = tokenDecoders.results[name] as never
+    return answer && canonical(decode, answer)?.[0]
   }
 
   const known = new Map<Address, TokenFacts>()
@@ -166,16 +135,16 @@ const exactText = (bytes: Uint8Array): string | undefined => {
   }
 }
 
-const strings = createDecoder([string])
 /** What turns no writing around and looks like nothing else: scripts beside Latin hold its look-alikes. */
 const SYMBOL = /^[\p{Script=Latin}0-9$¢£¥\u20a0-\u20c0._+-]{1,16}$/u
 /** What is no number. */
 const HAS_LETTER = /[^0-9._+-]/u
 
 /** A symbol that can be shown beside an amount. Old tokens answer with 32 bytes instead of a string. */
-const symbolIn = (answer: Uint8Array): string | undefined => {
-  const [decoded] = (strings.values(answer) ?? []) as readonly { readonly bytes: Uint8Array }[]
-  const bytes = decoded?.bytes ?? (answer.length === 32 ? answer.subarray(0, lengthWithoutZeros(answer)) : undefined)
+const symbolIn = (answer: Hex): string | undefined => {
+  const [decoded] = canonical(tokenDecoders.results.symbol, answer) ?? []
+  const word = fromHex(answer)
+  const bytes = decoded?.bytes ?? (word.length === 32 ? word.subarray(0, lengthWithoutZeros(word)) : undefined)
   const text = bytes && exactText(bytes)
   return text !== undefined && SYMBOL.test(text) && HAS_LETTER.test(text) ? text : undefined
 }

@@ -1,5 +1,6 @@
 /** Text forms of bytes, strict both ways, and the few byte operations every format needs. */
-import { base58 as scureBase58, base64urlnopad, hex as scureHex } from '@scure/base'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import { base58 as scureBase58, base64urlnopad } from '@scure/base'
 
 export const base64url = base64urlnopad
 export const base58 = scureBase58
@@ -8,12 +9,12 @@ export const base58 = scureBase58
 export const CANONICAL_BASE64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 
 /** `0x` and lower-case hex digits, as the chain's interfaces write bytes. */
-export const toHex = (bytes: Uint8Array): `0x${string}` => `0x${scureHex.encode(bytes)}`
+export const toHex = (bytes: Uint8Array): `0x${string}` => `0x${bytesToHex(bytes)}`
 
 /** @throws Error when the text is not `0x` and pairs of hex digits */
 export const fromHex = (text: string): Uint8Array => {
   if (!text.startsWith('0x')) throw new Error('hex bytes start with 0x')
-  return scureHex.decode(text.slice(2).toLowerCase())
+  return hexToBytes(text.slice(2))
 }
 
 const encoder = new TextEncoder()

@@ -1,34 +1,18 @@
 /** What Payments was asked to do, read from a transaction. */
-import type { AbiEntry, AbiParameter, FieldsOf } from '../../chain/abi.ts'
-import { createDecoder } from '../../chain/abi-decode.ts'
-import { selectorOf } from '../../chain/abi-encode.ts'
+import { canonical } from '../../chain/abi-read.ts'
 import { paymentsCall } from '../../chain/contracts.ts'
 import type { Call } from '../../chain/rpc.ts'
 import type { Address, Hex } from '../../chain/types.ts'
-import { paymentsAbi } from '../../protocol/abi/payments.ts'
-import { fromHex } from '../../protocol/bytes.ts'
+import { paymentsCallDecoders } from '../generated/payments-calls.ts'
 
-type CallOf<Entry> = Entry extends {
-  readonly type: 'function'
-  readonly name: infer Name
-  readonly inputs: infer List extends readonly AbiParameter[]
-}
-  ? { readonly name: Name; readonly args: FieldsOf<List> }
-  : never
+const { calls } = paymentsCallDecoders
 
-export type PaymentsCall = CallOf<(typeof paymentsAbi)[number]>
-
-const functions = new Map(
-  (paymentsAbi as readonly AbiEntry[])
-    .filter(({ type }) => type === 'function')
-    .map((entry) => [selectorOf(entry), { name: entry.name, inputs: createDecoder(entry.inputs ?? []) }]),
-)
+export type PaymentsCall = ReturnType<(typeof calls)[keyof typeof calls]>
 
 /** @returns undefined for what is no call of Payments as a compiler writes it */
 export const readCall = (data: Hex): PaymentsCall | undefined => {
-  const entry = functions.get(data.slice(0, 10) as Hex)
-  const args = entry?.inputs.fields(fromHex(`0x${data.slice(10)}`))
-  return entry && args && ({ name: entry.name, args } as unknown as PaymentsCall)
+  const read: ((data: Hex) => PaymentsCall) | undefined = new Map(Object.entries(calls)).get(data.slice(0, 10))
+  return read && canonical(read, data)
 }
 
 /** Somebody else's name in place of whoever gains by a signed call; undefined where nothing can be put in. */

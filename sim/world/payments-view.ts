@@ -1,15 +1,14 @@
 /** Views of Payments. */
-import type { AbiEntry, ArgumentsOf, EntryOf, ResultsOf } from '../../chain/abi.ts'
-import { createDecoder } from '../../chain/abi-decode.ts'
-import { entryOf } from '../../chain/abi-encode.ts'
+import type { ArgumentsOf, EntryOf } from '../../chain/abi.ts'
+import { canonical } from '../../chain/abi-read.ts'
 import { paymentsCall } from '../../chain/contracts.ts'
+import { paymentsDecoders } from '../../chain/generated/payments.ts'
 import { createRpc, type BlockTag } from '../../chain/rpc.ts'
-import type { Address } from '../../chain/types.ts'
+import type { Address, Hex } from '../../chain/types.ts'
 import { ChainError, type Chain } from '../../effects/chain.ts'
-import { paymentsAbi } from '../../protocol/abi/payments.ts'
-import { fromHex } from '../../protocol/bytes.ts'
+import type { paymentsAbi } from '../../protocol/abi/payments.ts'
 
-type Entry<Name extends string> = EntryOf<typeof paymentsAbi, 'function', Name>
+type Results = typeof paymentsDecoders.results
 
 /** Those whose answer is one value. */
 type View = 'orders' | 'channels' | 'kept'
@@ -19,11 +18,11 @@ export const viewPayments = async <Name extends View>(
   { chain, payments }: { readonly chain: Chain; readonly payments: Address },
   at: BlockTag,
   name: Name,
-  ...args: ArgumentsOf<Entry<Name>>
-): Promise<ResultsOf<Entry<Name>>[0]> => {
+  ...args: ArgumentsOf<EntryOf<typeof paymentsAbi, 'function', Name>>
+): Promise<ReturnType<Results[Name]>[0]> => {
   const answer = await createRpc(chain).call(paymentsCall(payments, name, ...args), at)
-  const entry: AbiEntry = entryOf(paymentsAbi, 'function', name)
-  const values = createDecoder(entry.outputs ?? []).values(fromHex(answer))
+  const decode: (answer: Hex) => ReturnType<Results[Name]> = paymentsDecoders.results[name] as never
+  const values = canonical(decode, answer)
   if (!values) throw new ChainError('ERR_CHAIN_MALFORMED', `no contract of ours answers to ${name}`)
-  return (values as unknown as ResultsOf<Entry<Name>>)[0] as ResultsOf<Entry<Name>>[0]
+  return values[0]
 }
