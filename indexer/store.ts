@@ -188,5 +188,5 @@ const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<vo
 }
 
 /** Pieces of at most this many items; none when there are no items. */
-const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
+export const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))

@@ -46,7 +46,7 @@ export const examineEndpoint = async (
     const examination = await examinePriceDocument(jose, document, nowSeconds(), held)
     return { endpoint, outcome: examination.acceptable ? 'acceptable' : 'untrusted', examination }
   } catch (error) {
-    if (signal?.aborted) throw error
+    if (signal?.aborted) throw signal.reason
     const { code } = error as { code?: string }
     if (code === undefined) throw error
     return { endpoint, outcome: code === 'ERR_JSON_INVALID' ? 'untrusted' : 'unreachable', code }
