@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { Agent, buildConnector } from 'undici'
 import { underDeadline } from './network-fault.ts'
-import { type Network, NetworkError } from './network.ts'
+import { type AllowIp, type Network, NetworkError } from './network.ts'
 import type { Dial } from './tcp-node.ts'
 
 /** For one connection, TLS included; a proxy such as Tor may have to build a circuit first. */
@@ -18,16 +18,19 @@ const bodiless: ReadonlySet<number> = new Set([204, 205, 304])
 /** @param dial opens every connection, so that none goes around the proxy */
 export const createFetch = (dial: Dial): Network['fetch'] => {
   const connecting = createAttempts()
-  const agent = new Agent({
+  const shared = new Agent({
     connect: connectorOver(dial, connecting),
     connections: CONNECTIONS_PER_ORIGIN_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    // The limit of the whole exchange stands in for both.
-    headersTimeout: 0,
-    bodyTimeout: 0,
+    ...NO_OWN_TIMEOUTS,
   })
-  const exchange = async (request: Request, bodyBytesMax: number, signal: AbortSignal): Promise<Response> => {
+  const exchange = async (
+    agent: Agent,
+    request: Request,
+    bodyBytesMax: number,
+    signal: AbortSignal,
+  ): Promise<Response> => {
     const url = new URL(request.url)
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
       throw new NetworkError('ERR_NETWORK_PROTOCOL', 'only http and https are spoken')
@@ -44,13 +47,31 @@ export const createFetch = (dial: Dial): Network['fetch'] => {
     })
     return toResponse(answer.statusCode, answer.headers, await readBody(answer.body, bodyBytesMax))
   }
-  return (request, limits) => {
-    const signals = limits.signal ? [request.signal, limits.signal] : [request.signal]
-    return connecting.during(() =>
-      underDeadline(limits.timeoutMs, signals, (signal) => exchange(request, limits.bodyBytesMax, signal)),
-    )
+  return async (request, { timeoutMs, bodyBytesMax, signal: given, allow }) => {
+    const signals = given ? [request.signal, given] : [request.signal]
+    // A connection that stands already was opened for somebody who may go where this request may not.
+    const agent = allow ? createOwnAgent(dial, connecting, allow) : shared
+    try {
+      return await connecting.during(() =>
+        underDeadline(timeoutMs, signals, (signal) => exchange(agent, request, bodyBytesMax, signal)),
+      )
+    } finally {
+      if (agent !== shared) await agent.destroy()
+    }
   }
 }
+
+/** The limit of the whole exchange stands in for both. */
+const NO_OWN_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 } as const
+
+/** For one exchange: it tells the server that there will be no other. */
+const createOwnAgent = (dial: Dial, connecting: Attempts, allow: AllowIp): Agent =>
+  new Agent({
+    connect: connectorOver((address, signal) => dial(address, signal, allow), connecting),
+    connections: 1,
+    pipelining: 0,
+    ...NO_OWN_TIMEOUTS,
+  })
 
 /** undici goes on connecting for a request that was given up; this stops it, so that a program can end. */
 interface Attempts {

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import { syncBuiltinESMExports } from 'node:module'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -474,5 +475,100 @@ describe('connect and listen', () => {
       AbortSignal.abort(new Error('enough')),
     )
     await assert.rejects(attempt, /enough/)
+  })
+})
+
+describe('fetch, told where it may connect', () => {
+  /** Answers lookups in turn, whatever the name, and counts them. */
+  const namesLeadTo = (t: TestContext, ...answers: readonly (readonly string[])[]) => {
+    const lookups: string[] = []
+    const answer = (name: string, _options: object, callback: (fault: null, found: object[]) => void) => {
+      const found = answers[lookups.push(name) - 1] ?? answers.at(-1) ?? []
+      callback(
+        null,
+        found.map((address) => ({ address, family: 4 })),
+      )
+    }
+    t.mock.method(dns, 'lookup', answer as never)
+    syncBuiltinESMExports()
+    t.after(() => {
+      t.mock.restoreAll()
+      syncBuiltinESMExports()
+    })
+    return lookups
+  }
+
+  const only = (allowed: string) => (ip: string) => ip === allowed
+
+  /** Counts connections, for there must be none. */
+  const countingServer = async (t: TestContext) => {
+    let connections = 0
+    const url = await httpServer(t, (_request, response) => response.end('inside'))
+    const server = createServer(() => connections++)
+    return { url, port: await listening(t, server), connections: () => connections }
+  }
+
+  it('connects to no address that is not allowed, however it is written', async (t) => {
+    const { port, connections } = await countingServer(t)
+    const network = createNetwork()
+    for (const host of ['127.0.0.1', 'localhost', '0x7f.1', '2130706433', '0177.0.0.1', '127.1', '[::1]']) {
+      for (const protocol of ['http', 'https']) {
+        const request = new Request(`${protocol}://${host}:${port}/price.json`)
+        const attempt = network.fetch(request, { ...limits, allow: () => false })
+        await assert.rejects(attempt, fails('ERR_NETWORK_FORBIDDEN'))
+      }
+    }
+    assert.equal(connections(), 0)
+  })
+
+  it('does not use a connection that somebody else has opened', async (t) => {
+    const { url } = await countingServer(t)
+    const network = createNetwork()
+    for (let times = 0; times < 2; times++) await (await network.fetch(new Request(url), limits)).text()
+    const attempt = network.fetch(new Request(url), { ...limits, allow: () => false })
+    await assert.rejects(attempt, fails('ERR_NETWORK_FORBIDDEN'))
+  })
+
+  it('connects to the very address that it asked about, and looks a name up once', async (t) => {
+    const peers: (string | undefined)[] = []
+    const server = createHttpServer(({ socket }, response) => {
+      peers.push(socket.localAddress)
+      response.end()
+    }).listen(0, '0.0.0.0')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const lookups = namesLeadTo(t, ['127.0.0.3', '127.0.0.2'], ['127.0.0.2'], ['127.0.0.3'])
+    const network = createNetwork()
+    const ask = () =>
+      network.fetch(new Request(`http://rebinding.example:${port}`), { ...limits, allow: only('127.0.0.2') })
+    await ask()
+    await ask()
+    // The name leads elsewhere by now, and a connection to where it led is not kept.
+    await assert.rejects(ask(), fails('ERR_NETWORK_FORBIDDEN', '127.0.0.3'))
+    assert.deepEqual(peers, ['127.0.0.2', '127.0.0.2'])
+    assert.equal(lookups.length, 3)
+  })
+
+  it('brings a redirect back as it is', async (t) => {
+    const { port, connections } = await countingServer(t)
+    const location = `http://127.0.0.1:${port}/`
+    const url = await httpServer(t, (_request, response) => response.writeHead(302, { location }).end())
+    const response = await createNetwork().fetch(new Request(url), { ...limits, allow: only('127.0.0.1') })
+    assert.equal(response.status, 302)
+    assert.equal(connections(), 0)
+  })
+
+  it('through a proxy, takes allowed addresses and no names', async (t) => {
+    const inside = Number(new URL(await httpServer(t, (_request, response) => response.end('found'))).port)
+    const { proxy, destinations } = await recordingProxy(t, inside)
+    const network = createNetwork({ proxy })
+    for (const host of ['vendor.invalid', '127.0.0.1']) {
+      const attempt = network.fetch(new Request(`http://${host}`), { ...limits, allow: only('192.0.2.1') })
+      await assert.rejects(attempt, fails('ERR_NETWORK_FORBIDDEN', 'vendor'))
+    }
+    assert.deepEqual(destinations, [])
+    const response = await network.fetch(new Request('http://192.0.2.1'), { ...limits, allow: only('192.0.2.1') })
+    assert.equal(await response.text(), 'found')
   })
 })

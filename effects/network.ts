@@ -13,6 +13,8 @@ export interface FetchLimits {
   /** The answer's body may not be longer; bytes. */
   readonly bodyBytesMax: number
   readonly signal?: AbortSignal
+  /** As `connect` has it. The exchange then has a connection of its own, which nobody used before or will after. */
+  readonly allow?: AllowIp
 }
 
 /** Says whether an IP address, as text, may be connected to. */
@@ -26,7 +28,7 @@ export interface Network {
   /**
    * One HTTP exchange. Redirects are not followed: they come back as they are. The body has been read, within the
    * limits, when the promise resolves, and is as it was on the wire: no compression is asked for, none undone.
-   * @throws NetworkError, or the signal's reason when it aborts
+   * @throws NetworkError, or the signal's reason when it aborts; ERR_NETWORK_FORBIDDEN when `limits.allow` says no
    */
   fetch(request: Request, limits: FetchLimits): Promise<Response>
   /**

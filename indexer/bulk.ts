@@ -35,3 +35,7 @@ export const createBulk = <Item>(
     return rows
   }
 }
+
+/** Pieces of at most this many items; none when there are no items. */
+export const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))

@@ -1,10 +1,12 @@
-/** What keeps the directory from running. Codes are stable. */
+/** What keeps the directory from running, or from asking an endpoint. Codes are stable. */
 
 export type IndexerErrorCode =
   /** The database is about another registry. */
   | 'ERR_INDEXER_SOURCE'
   /** The address given has no registry. */
   | 'ERR_INDEXER_NO_REGISTRY'
+  /** The endpoint's port is not one of HTTP. */
+  | 'ERR_ENDPOINT_PORT'
 
 export class IndexerError extends Error {
   readonly code: IndexerErrorCode

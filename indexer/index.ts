@@ -12,10 +12,13 @@ import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
 import { type Clock, nowSeconds } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
+import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
+import type { Jose } from '../protocol/jose.ts'
 import { IndexerError } from './errors.ts'
 import { createGraphqlServer, GRAPHQL_PATH } from './graphql/server.ts'
+import { createProber, type Prober, type ProberSettings } from './prober/index.ts'
 import type { Database } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
 
@@ -37,6 +40,12 @@ export interface IndexerSettings {
   readonly confirmations: number
   /** Looks for new blocks this often, milliseconds. */
   readonly pollMs: number
+}
+
+/** What probing needs, for a directory that probes. */
+export interface Probing extends ProberSettings {
+  readonly network: Network
+  readonly jose: Jose
 }
 
 export interface Indexer {
@@ -63,20 +72,22 @@ interface Opened {
   readonly db: Kysely<Database>
   readonly follower: Follower
   readonly graphql: (request: Request) => Promise<Response>
+  readonly prober: Prober | undefined
 }
 
 /**
  * Makes the directory of a registry. Nothing is opened yet: a new database asks the chain what it will be about when
  * it is first used, and an old one answers queries even when no chain can be reached.
+ * @param probing asks vendors' endpoints too, while it follows and is caught up; nobody is asked when it is left out
  */
-export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings): Indexer => {
+export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings, probing?: Probing): Indexer => {
   const { clock, log } = effects
   let opening: Promise<Opened> | undefined
   let caughtUpAtMs: number | undefined
   const isReady = () => caughtUpAtMs !== undefined && clock.nowMs() - caughtUpAtMs < READY_MS
 
   const opened = (): Promise<Opened> =>
-    (opening ??= open(effects, settings).catch((error: unknown) => {
+    (opening ??= open(effects, settings, probing).catch((error: unknown) => {
       opening = undefined
       throw error
     }))
@@ -87,6 +98,18 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
     if (isCaughtUp(stepped)) caughtUpAtMs = clock.nowMs()
     else if (stepped.did !== 'distrust') caughtUpAtMs = undefined
     return stepped
+  }
+
+  const probe = async ({ pauseMs }: Probing, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        // What is old news would be asked of those who moved.
+        if (isReady()) await (await opened()).prober?.round(signal)
+        await clock.sleep(pauseMs, signal)
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    }
   }
 
   const app = new Hono()
@@ -107,12 +130,23 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   return {
     fetch: async (request) => app.fetch(request),
     step,
-    run: (signal) => runSteps(effects, step, settings.pollMs, signal),
+    async run(signal) {
+      const ending = new AbortController()
+      const until = AbortSignal.any([signal, ending.signal])
+      // Whichever fails ends the other.
+      const whole = (work: Promise<void>) => work.finally(() => ending.abort())
+      const following = whole(runSteps(effects, step, settings.pollMs, until))
+      await Promise.all([following, probing && whole(probe(probing, until))])
+    },
     close: async () => (await opening?.catch(() => undefined))?.db.destroy(),
   }
 }
 
-const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise<Opened> => {
+const open = async (
+  effects: IndexerEffects,
+  settings: IndexerSettings,
+  probing: Probing | undefined,
+): Promise<Opened> => {
   const { chain, clock, log } = effects
   const { registry } = settings
   const rpc = createRpc(chain)
@@ -130,6 +164,7 @@ const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise
       db,
       follower: createFollower(effects, following, createProjection(db)),
       graphql: createGraphqlServer({ db, source, nowSeconds: now, readHeader: (number) => rpc.block(number) }, log),
+      prober: probing && createProber({ ...effects, ...probing }, db, source, probing),
     }
   } catch (error) {
     await db.destroy()

@@ -3,6 +3,9 @@
 /** Of a log that we cannot decode, this many bytes of data are kept: enough to find out what it was. */
 export const UNDECODABLE_DATA_BYTES_MAX = 4096
 
+/** Values in one SQL statement: SQLite takes 32,766, PostgreSQL 65,535. */
+export const SQL_VALUES_MAX = 30_000
+
 /**
  * Rows of one SQL statement, largest first. Beyond 64 a row costs no less; SQLite takes 32,766 values and PostgreSQL
  * 65,535, and no row has more than 30.
@@ -36,3 +39,30 @@ export const SEARCH_LENGTH_MAX = 256
 
 /** Keys or ids listed in a filter. */
 export const FILTER_LIST_MAX = 100
+
+/** Vendors whose endpoints are taken over in one transaction: others wait for it. */
+export const PROBE_VENDORS_MAX = 500
+
+/** Endpoints asked in one round; its results are written together. */
+export const PROBE_ROUND_MAX = 64
+
+/** Endpoints asked at the same time: names are resolved by four threads, which files need too. */
+export const PROBES_AT_ONCE = 16
+
+/** One try, milliseconds: a Tor circuit takes several seconds to build. */
+export const PROBE_TIMEOUT_MS = 15_000
+
+/** An endpoint that holds is asked no more often than this, milliseconds. */
+export const PROBE_INTERVAL_MS = 15 * 60_000
+
+/** A first failure is looked into after this, and no endpoint is asked sooner whatever changes, milliseconds. */
+export const PROBE_RETRY_MS = 60_000
+
+/** Longest pause between tries of an endpoint that fails, milliseconds: each day of its uptime has a try. */
+export const PROBE_BACKOFF_MS_MAX = 12 * 3_600_000
+
+/** Between rounds, milliseconds: one host is asked once a round, whoever registers it how often. */
+export const PROBE_PAUSE_MS = 1_000
+
+/** Days that an uptime is told from; each takes some 20 bytes. */
+export const UPTIME_DAYS = 30

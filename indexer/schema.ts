@@ -9,6 +9,7 @@
  */
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
+import { probeMigration, type ProbeTables } from './prober/schema.ts'
 
 /** Where on chain the last change of a row is written; its block is `from_block` or `block_number`. */
 interface EvidenceColumns {
@@ -166,7 +167,8 @@ export interface UndecodableLogsTable extends EvidenceColumns {
   reason: string
 }
 
-export interface Database {
+/** What the chain says. */
+interface ChainTables {
   source: SourceTable
   checkpoint: CheckpointTable
   blocks: BlocksTable
@@ -176,6 +178,8 @@ export interface Database {
   gaps: GapsTable
   undecodable_logs: UndecodableLogsTable
 }
+
+export interface Database extends ChainTables, ProbeTables {}
 
 export type VendorRow = Selectable<VendorsTable>
 export type PlanRow = Selectable<PlansTable>
@@ -205,7 +209,7 @@ const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'region
 const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'price_per_day']
 const ORDER_TEXT = ['vendor_id', 'key_hash', 'controller', 'paid', 'refunded', 'withdrawn']
 
-const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]; key: readonly string[] }>> = {
+const FIRST_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Column[]; key: readonly string[] }>> = {
   source: { columns: [...integers(['id']), ...text(['chain_id', 'registry', 'payments'])], key: ['id'] },
   checkpoint: { columns: integers(['id', 'finalized_number', 'head_number']), key: ['id'] },
   blocks: {
@@ -284,7 +288,9 @@ const first: Migration = {
   },
 }
 
-const migrations: MigrationProvider = { getMigrations: async () => ({ '0001-first': first }) }
+const migrations: MigrationProvider = {
+  getMigrations: async () => ({ '0001-first': first, '0002-probes': probeMigration }),
+}
 
 /**
  * Brings a database to the newest schema. Migrations can be begun again: the next start ends what a crash cut short.

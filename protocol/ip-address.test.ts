@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { isIP, SocketAddress } from 'node:net'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { formatIp, isPublicIp, parseIp } from './ip-address.ts'
 
 const ipBytes = fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }))
@@ -54,7 +55,7 @@ describe('the public Internet', () => {
   })
 
   it('has none of this machine, private networks, links, metadata services, multicast and documentation', () => {
-    const ips = ['0.0.0.0', '127.0.0.1', '127.255.255.255', '10.0.0.1', '100.64.0.1', '100.127.255.255', '169.254.169.254',
+    const ips = ['0.0.0.0', '127.0.0.1', '127.255.255.255', '10.0.0.1', '100.64.0.1', '100.127.255.255', '169.254.169.254', '168.63.129.16',
       '172.16.0.1', '172.31.255.255', '192.168.1.1', '192.0.0.1', '192.0.2.1', '198.19.255.255', '203.0.113.9', '224.0.0.1',
       '255.255.255.255', '::', '::1', 'fe80::1', 'fe80::1%eth0', 'fc00::1', 'fd00:ec2::254', 'ff02::1', '2001:db8::1',
       '2001::1', '2002:7f00:1::', '3fff::1', '4000::1', '100::1'] // prettier-ignore
@@ -75,5 +76,28 @@ describe('the public Internet', () => {
       }),
     )
     assert.ok(!isPublicIp('::ffff:7f00:1'))
+  })
+
+  it('is what ipaddr.js calls unicast, within what is given out of IPv6, and without the service of Azure', () => {
+    /** First and last addresses of blocks, where mistakes are. */
+    const borders = fc
+      .tuple(fc.nat(65_535), fc.constantFrom(2, 14), fc.constantFrom(0, 255))
+      .map(([head, length, fill]) => [head >> 8, head & 255, ...Array<number>(length).fill(fill)])
+    const carriers = fc
+      .tuple(fc.constantFrom('::ffff:', '64:ff9b::', '64:ff9b:1::', '::', '2002::', '2001::'), fc.ipV4())
+      .map(([prefix, ip]) => [...(parseIp(`${prefix}${ip}`) ?? [])])
+    const any = fc.oneof(ipBytes, borders, carriers)
+    fc.assert(
+      fc.property(any, (bytes) => {
+        const text = formatIp(Uint8Array.from(bytes))
+        const theirs = ipaddr.process(text)
+        const isNat64 = theirs.kind() === 'ipv6' && theirs.match(ipaddr.parseCIDR('64:ff9b::/96'))
+        const carried = isNat64 ? ipaddr.fromByteArray([...bytes.slice(12)]) : theirs
+        const given = carried.kind() === 'ipv4' || carried.match(ipaddr.parseCIDR('2000::/3'))
+        const isPublic = carried.range() === 'unicast' && given && carried.toString() !== '168.63.129.16'
+        assert.equal(isPublicIp(text), isPublic, `${text}: ${carried.range()}`)
+      }),
+      { numRuns: 20_000 },
+    )
   })
 })

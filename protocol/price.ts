@@ -94,6 +94,13 @@ export interface PriceAnchor {
   readonly plans: readonly PlanTerms[]
 }
 
+/** Plans that a document offers, each once; none when it has not the shape of one. */
+export const planIdsNamed = (document: unknown): number[] => {
+  const parsed = documentSchema.safeParse(document)
+  const methods = parsed.success ? parsed.data.content.PaymentChannels.filter(isContractMethod) : []
+  return [...new Set(methods.map(({ PlanId }) => PlanId))]
+}
+
 export interface PlanTerms {
   readonly planId: number
   /** Lower-case `0x` address; zero for the native coin. */

@@ -53,8 +53,11 @@ export const exchange = async (
   const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
   signal.throwIfAborted()
   if (!life.isAlive()) return never()
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   const to = internet.resolve(from, url.hostname)
+  if (limits.allow && !limits.allow(internet.ipOf(from, to, url.hostname))) {
+    throw new NetworkError('ERR_NETWORK_FORBIDDEN', 'this address may not be connected to')
+  }
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   const fate = drawFate(internet)
   const peer: Address = { host: to === from ? '127.0.0.1' : from.ip, port: internet.freePort(from) }
 

@@ -115,6 +115,9 @@ export const createInternet = ({ loop, random, faults, trace }: InternetParts) =
       const name = host.toLowerCase().replace(/^\[|\]$/g, '')
       return loopbackNames.has(name) ? from : (machines.get(name) ?? byIp.get(name))
     },
+    /** The address that `from` would connect to. */
+    ipOf: (from: Machine, to: Machine | undefined, host: string): string =>
+      to === from ? '127.0.0.1' : (to?.ip ?? host),
     freePort: (of: Machine): number => {
       do of.nextPort = of.nextPort < PORT_MAX ? of.nextPort + 1 : EPHEMERAL_PORT_MIN
       while (of.ports.has(of.nextPort))

@@ -86,6 +86,21 @@ describe('an HTTP exchange', () => {
     await assert.rejects(world.run(world.client.fetch(new Request('http://nowhere/'), LIMITS)), UNREACHABLE)
   })
 
+  it('asks where it may go', async () => {
+    const world = createWorld()
+    const paths = serving(world)
+    world.client.serve(80, () => new Response('inside'))
+    const asked: string[] = []
+    const allow = (ip: string) => asked.push(ip) > 2
+    for (const host of ['server', 'localhost']) {
+      const refused = world.client.fetch(new Request(`http://${host}/`), { ...LIMITS, allow })
+      await assert.rejects(world.run(refused), { code: 'ERR_NETWORK_FORBIDDEN' })
+    }
+    await world.run(world.client.fetch(new Request('http://server/'), { ...LIMITS, allow }))
+    assert.deepEqual(asked, [world.server.ip, '127.0.0.1', world.server.ip])
+    assert.deepEqual(paths, ['/'])
+  })
+
   it('ends at its time limit when the handler hangs, or the body never ends', async () => {
     const endless = () =>
       new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(9)) }))

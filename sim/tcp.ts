@@ -19,8 +19,8 @@ export const connect = async (
   if (!life.isAlive()) return never()
   signal?.throwIfAborted()
   const to = internet.resolve(from, address.host)
-  const ip = to === from ? '127.0.0.1' : (to?.ip ?? address.host)
-  if (allow && !allow(ip)) throw new NetworkError('ERR_NETWORK_FORBIDDEN', 'this address may not be connected to')
+  if (allow && !allow(internet.ipOf(from, to, address.host)))
+    throw new NetworkError('ERR_NETWORK_FORBIDDEN', 'this address may not be connected to')
   const lost = random.chance(faults.rate('request-loss'))
   const [thereMs, backMs] = [internet.delayMs(), internet.delayMs()]
   const peer: Address = { host: to === from ? '127.0.0.1' : from.ip, port: internet.freePort(from) }

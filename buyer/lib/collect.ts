@@ -10,7 +10,7 @@ import type { Keyring } from './keyring.ts'
 import { changeOrder, findOrder, type KeyringOrder } from './keyring-content.ts'
 import { COLLECT_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts'
 import { anchorOf, readPricedListing, vendorIn, type Market } from './market.ts'
-import { examineEndpoint, provenBy } from './price-of-vendor.ts'
+import { askEndpoint, provenBy } from './price-of-vendor.ts'
 
 export interface Credentials {
   readonly orderId: string
@@ -91,7 +91,7 @@ const askAll = async (
   const faults: NotNow[] = []
   for (const { text } of listing.vendor.endpoints) {
     try {
-      const proven = provenBy(await examineEndpoint(effects, text, anchor, signal))
+      const proven = provenBy(await askEndpoint(effects, text, anchor, signal))
       return await askForCredentials(effects, proven, order, signal)
     } catch (error) {
       if (signal?.aborted) throw error

@@ -1,23 +1,12 @@
 /** The price document of a vendor, held against the registry: the first endpoint with an acceptable one is used. */
 import { nowSeconds } from '../../effects/clock.ts'
-import { parseJson } from '../../protocol/json.ts'
+import { examineEndpoint, type EndpointReport } from '../../protocol/examine-endpoint.ts'
 import type { RsaPublicKey } from '../../protocol/keys.ts'
 import { PRICE_DOCUMENT_BYTES_MAX } from '../../protocol/limits.ts'
-import { examinePriceDocument, type PriceAnchor, type PriceExamination } from '../../protocol/price.ts'
+import type { PriceAnchor } from '../../protocol/price.ts'
 import { BuyerError } from '../errors.ts'
 import type { BuyerEffects } from './effects.ts'
-import { endpointUrl } from './endpoint.ts'
 import { VENDOR_TIMEOUT_MS } from './limits.ts'
-
-export interface EndpointReport {
-  /** As registered, made safe to show. */
-  readonly endpoint: string
-  readonly outcome: 'acceptable' | 'untrusted' | 'unreachable' | 'invalid'
-  /** Present when there was an answer that is JSON. */
-  readonly examination?: PriceExamination
-  /** Code of what went wrong, when there was no such answer. */
-  readonly code?: string
-}
 
 /** An endpoint that has shown to hold the registered keys. */
 export interface ProvenEndpoint {
@@ -30,37 +19,31 @@ export interface ProvenEndpoint {
 type PriceEffects = Pick<BuyerEffects, 'clock' | 'network' | 'jose'>
 
 /** Asks one endpoint. Never throws, except for the signal's reason. */
-export const examineEndpoint = async (
+export const askEndpoint = (
   { clock, network, jose }: PriceEffects,
   endpoint: string,
   anchor: PriceAnchor,
   signal?: AbortSignal,
 ): Promise<EndpointReport> => {
-  const url = endpointUrl(endpoint, 'price.json')
-  if (!url) return { endpoint, outcome: 'invalid', code: 'ERR_ENDPOINT_INVALID' }
-  try {
-    const response = await network.fetch(new Request(url), {
-      timeoutMs: VENDOR_TIMEOUT_MS,
-      bodyBytesMax: PRICE_DOCUMENT_BYTES_MAX,
-      ...(signal ? { signal } : {}),
-    })
-    if (response.status !== 200) return { endpoint, outcome: 'unreachable', code: `ERR_HTTP_${response.status}` }
-    const document = parseJson(new Uint8Array(await response.arrayBuffer()))
-    const examination = await examinePriceDocument(jose, document, nowSeconds(clock), anchor)
-    return { endpoint, outcome: examination.acceptable ? 'acceptable' : 'untrusted', examination }
-  } catch (error) {
-    if (signal?.aborted) throw error
-    const { code } = error as { code?: string }
-    if (code === undefined) throw error
-    return { endpoint, outcome: code === 'ERR_JSON_INVALID' ? 'untrusted' : 'unreachable', code }
+  const limits = {
+    timeoutMs: VENDOR_TIMEOUT_MS,
+    bodyBytesMax: PRICE_DOCUMENT_BYTES_MAX,
+    ...(signal ? { signal } : {}),
   }
+  const asker = {
+    jose,
+    nowSeconds: () => nowSeconds(clock),
+    ask: (url: URL) => network.fetch(new Request(url), limits),
+    anchor: async () => anchor,
+  }
+  return examineEndpoint(asker, endpoint, signal)
 }
 
 /**
  * Asks endpoints in the vendor's order of preference until one is acceptable.
  * @returns a report for each that was asked
  */
-export const examineEndpoints = async (
+export const askEndpoints = async (
   effects: PriceEffects,
   endpoints: readonly string[],
   anchor: PriceAnchor,
@@ -68,7 +51,7 @@ export const examineEndpoints = async (
 ): Promise<EndpointReport[]> => {
   const reports: EndpointReport[] = []
   for (const endpoint of endpoints) {
-    const report = await examineEndpoint(effects, endpoint, anchor, signal)
+    const report = await askEndpoint(effects, endpoint, anchor, signal)
     reports.push(report)
     if (report.outcome === 'acceptable') break
   }

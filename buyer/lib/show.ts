@@ -1,8 +1,9 @@
 /** All there is to know of one vendor before buying: what the chain says, and whether its servers agree. */
+import type { EndpointReport } from '../../protocol/examine-endpoint.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import type { BuyerEffects } from './effects.ts'
 import { anchorOf, readPricedListing, vendorIn, type Market, type PricedListing } from './market.ts'
-import { examineEndpoints, type EndpointReport } from './price-of-vendor.ts'
+import { askEndpoints } from './price-of-vendor.ts'
 import { readProfile, type Profile } from '../../protocol/profile.ts'
 
 export interface VendorView {
@@ -28,6 +29,6 @@ export const show = async (
     vendor: formatVendorUri(uri),
     listing,
     profile: readProfile(listing.vendor.profile),
-    endpoints: await examineEndpoints(effects, endpoints, anchorOf(uri, listing), signal),
+    endpoints: await askEndpoints(effects, endpoints, anchorOf(uri, listing), signal),
   }
 }

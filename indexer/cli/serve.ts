@@ -5,7 +5,9 @@ import { parseAddress } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { serveHttp } from '../../effects/http-server.ts'
-import { createIndexer } from '../index.ts'
+import { createJose } from '../../protocol/jose.ts'
+import { createIndexer, type Probing } from '../index.ts'
+import { PROBE_INTERVAL_MS, PROBE_PAUSE_MS } from '../limits.ts'
 
 const whole = (max: number) =>
   z
@@ -20,6 +22,7 @@ const optionsSchema = z.object({
   fromBlock: whole(Number.MAX_SAFE_INTEGER).default(0),
   confirmations: whole(1000).default(0),
   finalityBlocks: whole(100_000).default(64),
+  probe: z.enum(['off', 'on', 'local']).default('off'),
   pollMs: whole(600_000).pipe(z.int().min(10)).default(2_000),
 })
 
@@ -32,12 +35,16 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .option('--from-block <number>', 'first block that can hold an event: that of the deployment (default: 0)')
     .option('--confirmations <blocks>', 'follow only up to this many blocks below the newest (default: 0)')
     .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
+    .option('--probe <mode>', "ask vendors' endpoints for price documents: off, on, local (default: off)")
     .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
     .addHelpText(
       'after',
       `
 The database is directory.sqlite in the home folder. Paths: /graphql, and a page
 to try it with in a browser; /health; /ready, 503 until caught up.
+
+With --probe on, vendors see this machine's address; with --proxy, the proxy's.
+Private addresses are never asked; --probe local asks them too, for development.
 
 Example:
   chrove directory serve --rpc http://127.0.0.1:8545 --registry 0x… --home ./directory`,
@@ -46,11 +53,11 @@ Example:
 }
 
 const serve = async (session: Session, given: unknown): Promise<undefined> => {
-  const { host, port, ...following } = readOptions(given)
+  const { host, port, probe, ...following } = readOptions(given)
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
-  const indexer = createIndexer(session.effects, { registry, ...following })
+  const indexer = createIndexer(session.effects, { registry, ...following }, probingOf(session, probe))
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener
@@ -66,6 +73,18 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
     await indexer.close()
   }
 }
+
+const probingOf = ({ effects, settings }: Session, mode: 'off' | 'on' | 'local'): Probing | undefined =>
+  mode === 'off'
+    ? undefined
+    : {
+        network: effects.network,
+        jose: createJose(),
+        addresses: mode === 'local' ? 'any' : 'public',
+        proxied: settings.proxy !== undefined,
+        intervalMs: PROBE_INTERVAL_MS,
+        pauseMs: PROBE_PAUSE_MS,
+      }
 
 const readOptions = (given: unknown): z.infer<typeof optionsSchema> => {
   const parsed = optionsSchema.safeParse(given)

@@ -15,6 +15,7 @@ import {
   type Part,
   readPages,
 } from './page.ts'
+import { createProbeReads, type ProbeReads } from './probes.ts'
 
 /** A row as it stands at a block: what a node of the answer is made of. */
 export interface Seen<Row> {
@@ -36,7 +37,7 @@ export interface Directory {
   readHeader(number: number): Promise<Block | undefined>
 }
 
-export interface RequestContext extends Directory {
+export interface RequestContext extends Directory, ProbeReads {
   /** The newest block, as it was when this request first asked: every field is answered for the same. */
   head(): Promise<At>
   /** The head that this request was answered for, if it asked. */
@@ -131,6 +132,7 @@ export const createContext = (directory: Directory): RequestContext => {
 
   return {
     ...directory,
+    ...createProbeReads(db),
     head: head.get,
     askedHead: head.peek,
     finalizedNumber: finalized.get,

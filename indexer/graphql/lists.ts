@@ -21,6 +21,8 @@ export interface VendorFilter {
   readonly owner?: string | null
   readonly serviceType?: string | null
   readonly region?: string | null
+  readonly reachable?: boolean | null
+  readonly verified?: boolean | null
   readonly plan?: PlanFilter | null
 }
 
@@ -112,7 +114,18 @@ const sortedBy = (columns: Readonly<Record<string, string>>, order: OrderBy<stri
   }
 }
 
-export type VendorOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+/** What the prober found, which is the same for every block. */
+const isProbed = (column: 'reachable' | 'verified') => (wanted: boolean) => {
+  const found = sql`exists (
+    select 1 from vendor_probes where vendor_probes.vendor_id = listed.id and ${sql.ref(`vendor_probes.${column}`)} = 1)`
+  return wanted ? found : sql`not ${found}`
+}
+
+/** Vendors that were never tried have been up for nothing. */
+const VENDORS_WITH_UPTIME = sql`(select vendors.*, coalesce(vendor_probes.uptime, 0) as uptime
+  from vendors left join vendor_probes on vendor_probes.vendor_id = vendors.id)`
+
+export type VendorOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE' | 'UPTIME'>
 
 /** @throws ERR_FILTER_INVALID | ERR_SEARCH_INVALID | ERR_ORDER_NEEDS_TOKEN */
 export const vendorList = (
@@ -130,7 +143,9 @@ export const vendorList = (
     ? sql`(select vendors.*, offers.cheapest from vendors join (
         select vendor_id, min(price_per_day) as cheapest from plans where ${plans(filter?.plan ?? {})} group by vendor_id
       ) as offers on offers.vendor_id = vendors.id)`
-    : sql.table('vendors')
+    : order?.field === 'UPTIME'
+      ? VENDORS_WITH_UPTIME
+      : sql.table('vendors')
   const conditions = [
     standsAt('listed', at),
     ...given(filter?.ids, (ids) => oneOf('listed.id', ids.map(keyOf))),
@@ -138,13 +153,18 @@ export const vendorList = (
     ...given(filter?.owner, equals('listed.owner')),
     ...given(filter?.serviceType, containsWord('listed.service_types')),
     ...given(filter?.region, containsWord('listed.regions')),
+    ...given(filter?.reachable, isProbed('reachable')),
+    ...given(filter?.verified, isProbed('verified')),
     ...given(search, searched('listed.search_text')),
     ...given(
       byPrice ? undefined : filter?.plan,
       (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
     ),
   ]
-  return { list: { source, conditions }, sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'cheapest' }, order) }
+  return {
+    list: { source, conditions },
+    sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'cheapest', UPTIME: 'uptime' }, order),
+  }
 }
 
 export type PlanOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>

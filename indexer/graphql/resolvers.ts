@@ -22,6 +22,7 @@ import {
 import { readMeta } from './meta.ts'
 import { formatNodeId, readNode } from './node.ts'
 import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
+import { probesShown } from './probes.ts'
 import { orderAt, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
 
@@ -143,6 +144,9 @@ export const resolvers = {
     endpoints: ({ row }: Seen<VendorRow>) => endpointsOf(row).map(text),
     profile: profileOf,
     planCount: ({ row }: Seen<VendorRow>) => row.plan_count,
+    probes: async ({ row }: Seen<VendorRow>, _: unknown, context: RequestContext) =>
+      probesShown(row, await context.probesOf(row.id)),
+    uptime: ({ row }: Seen<VendorRow>, _: unknown, context: RequestContext) => context.uptimeOf(row.id),
     plans: ({ row, at }: Seen<VendorRow>, args: PlansArguments, context: RequestContext) =>
       context.plansOf(row.id, args, at),
     ...versionEvidence,

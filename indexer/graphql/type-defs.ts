@@ -5,7 +5,7 @@ scalar Bytes
 scalar Bytes32
 scalar Address
 
-"What can be asked of the directory. Every answer is the state at the end of one block."
+"What can be asked of the directory. Every answer is the state at the end of one block, but for what it found by probing."
 type Query {
   "Vendors, active or not, that match all of the filter and hold every word of the search."
   vendors(
@@ -209,8 +209,32 @@ type Vendor implements Node {
     "Only what comes before this cursor."
     before: String
   ): PlanConnection!
+  "What came of asking its endpoints, in their order; those not asked yet are left out. The same whatever the block."
+  probes: [Probe!]!
+  "Share of the time that one of its endpoints was verified, 0 to 1: the mean of the last 30 days on which it was asked; null before the first time."
+  uptime: Float
   "Its last change."
   evidence: Evidence!
+}
+
+"What came of asking an endpoint for its price document: observed by this directory, from where it is; not on chain."
+type Probe {
+  "The endpoint, as it is registered."
+  endpoint: Text!
+  "Whether it answered with HTTP status 200 when it was last asked."
+  reachable: Boolean!
+  "Whether its last answer was a price document to be trusted: fresh, signed by the registered keys, with the registered terms."
+  verified: Boolean!
+  "Why it is not verified: a code that does not change, such as \`ERR_NETWORK_TIMEOUT\`, \`ERR_HTTP_404\` or \`ERR_PRICE_TERMS\`; null when it is."
+  code: String
+  "From the question to the end of the answer, in milliseconds; null when there was no answer."
+  latencyMs: Int
+  "When it was last asked, unix seconds."
+  triedAt: BigInt!
+  "When it was last verified, unix seconds; null if never."
+  seenAt: BigInt
+  "Share of the time that it was verified, 0 to 1: the mean of the last 30 days on which it was asked."
+  uptime: Float!
 }
 
 "What can be bought of a vendor; its terms never change."
@@ -307,6 +331,10 @@ input VendorFilter {
   serviceType: String
   "Names this region."
   region: String
+  "One of its endpoints answered when it was last asked, or none did. Not to be asked where the directory does not probe."
+  reachable: Boolean
+  "One of its endpoints is verified, or none is: see \`Probe\`. Not to be asked where the directory does not probe."
+  verified: Boolean
   "Has a plan that meets all these conditions together; to be bought it must be on sale and the vendor active."
   plan: PlanFilter
 }
@@ -363,6 +391,8 @@ enum VendorOrderField {
   CHANGED
   "By the cheapest day among the plans that meet \`filter.plan\`, which must name a token; vendors without are left out."
   PRICE
+  "By \`uptime\`, as it is now whatever the block; those never asked count as 0."
+  UPTIME
 }
 
 "How to sort plans; equal ones are sorted by vendor and plan id."

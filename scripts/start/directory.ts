@@ -9,6 +9,7 @@ import { createNetwork } from '../../effects/network-node.ts'
 import { createRandom } from '../../effects/random.ts'
 import { createSqlStore } from '../../effects/store-node.ts'
 import { createIndexer } from '../../indexer/index.ts'
+import { createJose } from '../../protocol/jose.ts'
 import type { EmbeddedChain } from '../embedded-chain.ts'
 import { freePort } from '../ports.ts'
 
@@ -28,7 +29,9 @@ export const startDirectory = async (chain: EmbeddedChain, folder: string, port:
     log: createLog('directory', 'error'),
   }
   const settings = { registry: chain.registry, fromBlock: 0, finalityBlocks: 64, confirmations: 0, pollMs: 500 }
-  const indexer = createIndexer(effects, settings)
+  // Its vendors are on this machine.
+  const reach = { addresses: 'any', proxied: false, intervalMs: 60_000, pauseMs: 500 } as const
+  const indexer = createIndexer(effects, settings, { network, jose: createJose(), ...reach })
   // Caught up before it is shown to anyone.
   while (!isCaughtUp(await indexer.step()));
   const listener = await serveHttp((request) => indexer.fetch(request), {
