@@ -10,11 +10,12 @@ import { createRpc } from '../chain/rpc.ts'
 import { isCaughtUp, runSteps } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
-import { type Clock, nowSeconds } from '../effects/clock.ts'
+import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
 import { IndexerError } from './errors.ts'
+import { watchHead } from './graphql/head.ts'
 import { createGraphqlServer, GRAPHQL_PATH } from './graphql/server.ts'
 import type { Database } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
@@ -25,6 +26,7 @@ export interface IndexerEffects {
   readonly chain: Chain
   readonly sql: SqlStore
   readonly log: Log
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
 }
 
 export interface IndexerSettings {
@@ -113,7 +115,7 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
 }
 
 const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise<Opened> => {
-  const { chain, clock, log } = effects
+  const { chain, clock, log, sha256 } = effects
   const { registry } = settings
   const rpc = createRpc(chain)
   const db = new Kysely<Database>({ dialect: effects.sql.dialect(DATABASE) })
@@ -125,11 +127,12 @@ const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise
     }))
     const { chainId, payments } = source
     const following = { ...settings, chainId, contracts: { registry, payments } }
-    const now = () => nowSeconds(clock)
+    const { projection, head } = watchHead(db, createProjection(db))
+    const readHeader = (number: number) => rpc.block(number)
     return {
       db,
-      follower: createFollower(effects, following, createProjection(db)),
-      graphql: createGraphqlServer({ db, source, nowSeconds: now, readHeader: (number) => rpc.block(number) }, log),
+      follower: createFollower(effects, following, projection),
+      graphql: createGraphqlServer({ db, head, source, clock, sha256, readHeader }, log),
     }
   } catch (error) {
     await db.destroy()

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { parseAddress } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
+import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
 import { createIndexer } from '../index.ts'
 
@@ -50,7 +51,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
-  const indexer = createIndexer(session.effects, { registry, ...following })
+  const indexer = createIndexer({ ...session.effects, sha256 }, { registry, ...following })
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener
