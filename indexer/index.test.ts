@@ -9,6 +9,7 @@ import type { Call } from '../chain/rpc.ts'
 import { type Hex, ZERO_ADDRESS } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
 import { type Clock, createClock } from '../effects/clock.ts'
+import { sha256 } from '../effects/digest-node.ts'
 import { silentLog } from '../effects/log.ts'
 import { createRandom } from '../effects/random.ts'
 import { createSqlStore } from '../effects/store-node.ts'
@@ -75,7 +76,7 @@ const indexerOn = (
   { chain: other = chain, clock = createClock(), registry = chain.registry }: Setting = {},
 ) =>
   createIndexer(
-    { clock, random: createRandom(), chain: other, sql: createSqlStore(folder), log: silentLog },
+    { clock, random: createRandom(), chain: other, sql: createSqlStore(folder), log: silentLog, sha256 },
     { registry, fromBlock: 0, finalityBlocks: 4, confirmations: 0, pollMs: 10 },
   )
 

@@ -10,13 +10,14 @@ import { createRpc } from '../chain/rpc.ts'
 import { isCaughtUp, runSteps } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
-import { type Clock, nowSeconds } from '../effects/clock.ts'
+import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { IndexerError } from './errors.ts'
+import { watchHead } from './graphql/head.ts'
 import { createGraphqlServer, GRAPHQL_PATH } from './graphql/server.ts'
 import { createProber, type Prober, type ProberSettings } from './prober/index.ts'
 import type { Database } from './schema.ts'
@@ -28,6 +29,7 @@ export interface IndexerEffects {
   readonly chain: Chain
   readonly sql: SqlStore
   readonly log: Log
+  readonly sha256: (bytes: Uint8Array) => Uint8Array
 }
 
 export interface IndexerSettings {
@@ -147,7 +149,7 @@ const open = async (
   settings: IndexerSettings,
   probing: Probing | undefined,
 ): Promise<Opened> => {
-  const { chain, clock, log } = effects
+  const { chain, clock, log, sha256 } = effects
   const { registry } = settings
   const rpc = createRpc(chain)
   const db = new Kysely<Database>({ dialect: effects.sql.dialect(DATABASE) })
@@ -159,12 +161,15 @@ const open = async (
     }))
     const { chainId, payments } = source
     const following = { ...settings, chainId, contracts: { registry, payments } }
-    const now = () => nowSeconds(clock)
+    const { projection, head } = watchHead(db, createProjection(db))
+    const readHeader = (number: number) => rpc.block(number)
+    const prober = probing && createProber({ ...effects, ...probing }, db, source, probing)
+    const probes = { revision: () => prober?.revision() ?? 0 }
     return {
       db,
-      follower: createFollower(effects, following, createProjection(db)),
-      graphql: createGraphqlServer({ db, source, nowSeconds: now, readHeader: (number) => rpc.block(number) }, log),
-      prober: probing && createProber({ ...effects, ...probing }, db, source, probing),
+      follower: createFollower(effects, following, projection),
+      graphql: createGraphqlServer({ db, head, probes, source, clock, sha256, readHeader }, log),
+      prober,
     }
   } catch (error) {
     await db.destroy()

@@ -31,6 +31,9 @@ export const QUERY_ALIASES_MAX = 30
 /** Fields that an answer may hold, if every page were full: about a megabyte. */
 export const QUERY_COST_MAX = 50_000
 
+/** A query may take so long, milliseconds: ten times what the largest takes on a small machine. */
+export const QUERY_TIME_MS_MAX = 10_000
+
 /** Words of a search; each costs a comparison per vendor. */
 export const SEARCH_WORDS_MAX = 8
 
@@ -66,3 +69,14 @@ export const PROBE_PAUSE_MS = 1_000
 
 /** Days that an uptime is told from; each takes some 20 bytes. */
 export const UPTIME_DAYS = 30
+
+/** Documents kept parsed, checked and ready to run, and characters of all of them: each becomes some 50 bytes a character. */
+export const DOCUMENTS_KEPT_MAX = 500
+export const DOCUMENTS_KEPT_CHARACTERS_MAX = 1024 * 1024
+
+/** Sets of page sizes of one document whose cost is kept. */
+export const DOCUMENT_WEIGHTS_KEPT_MAX = 32
+
+/** Answers kept as bytes, and bytes of all of them with what they are known by. */
+export const ANSWERS_KEPT_MAX = 20_000
+export const ANSWERS_KEPT_BYTES_MAX = 64 * 1024 * 1024

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { parseAddress } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
+import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { createIndexer, type Probing } from '../index.ts'
@@ -57,7 +58,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
-  const indexer = createIndexer(session.effects, { registry, ...following }, probingOf(session, probe))
+  const indexer = createIndexer({ ...session.effects, sha256 }, { registry, ...following }, probingOf(session, probe))
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener

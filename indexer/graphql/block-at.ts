@@ -13,7 +13,7 @@ export interface At {
 /** Where headers come from. */
 interface Headers {
   readonly db: Kysely<Database>
-  readHeader(number: number): Promise<Block | undefined>
+  readonly readHeader: (number: number) => Promise<Block | undefined>
 }
 
 /** Exactly one member is set; GraphQL has checked that. */
@@ -25,16 +25,6 @@ export interface BlockInput {
 
 const recorded = (db: Kysely<Database>) =>
   db.selectFrom('blocks').select(['number', 'hash', 'timestamp_seconds as timestampSeconds'])
-
-/**
- * The newest block on record.
- * @throws ERR_NOT_READY while there is none
- */
-export const readHead = async (db: Kysely<Database>): Promise<At> => {
-  const head = await recorded(db).orderBy('number', 'desc').limit(1).executeTakeFirst()
-  if (!head) throw queryError('ERR_NOT_READY', 'the directory has not read its first block yet')
-  return head
-}
 
 /**
  * The block that an argument means. Headers of blocks that are final may be left out of the record: they are asked

@@ -16,6 +16,7 @@ export type QueryErrorCode =
   | 'ERR_QUERY_TOO_DEEP'
   | 'ERR_QUERY_TOO_MANY_ALIASES'
   | 'ERR_QUERY_TOO_COSTLY'
+  | 'ERR_QUERY_TIMEOUT'
 
 /** Refusals that may pass by themselves: the same query can succeed later. */
 const RETRYABLE: ReadonlySet<QueryErrorCode> = new Set([
@@ -23,6 +24,7 @@ const RETRYABLE: ReadonlySet<QueryErrorCode> = new Set([
   'ERR_BLOCK_NOT_REACHED',
   'ERR_BLOCK_REPLACED',
   'ERR_BLOCK_UNAVAILABLE',
+  'ERR_QUERY_TIMEOUT',
 ])
 
 const extensions = (code: QueryErrorCode) => ({ code, retryable: RETRYABLE.has(code) })
@@ -34,3 +36,7 @@ export const queryError = (code: QueryErrorCode, message: string): GraphQLError 
 /** A document is refused before it runs. @see GraphQL over HTTP §6.4: status 400 where the media type allows it */
 export const documentError = (code: QueryErrorCode, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { ...extensions(code), http: { status: 400, spec: true } } })
+
+/** A whole run is refused. @see GraphQL over HTTP §6.4: status 503 where the media type allows it */
+export const runError = (code: QueryErrorCode, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { ...extensions(code), http: { status: 503, spec: true } } })

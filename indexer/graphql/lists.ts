@@ -114,6 +114,10 @@ const sortedBy = (columns: Readonly<Record<string, string>>, order: OrderBy<stri
   }
 }
 
+/** Whether which vendors are listed, or in which order, depends on what the prober found. */
+export const restsOnProbes = (filter: VendorFilter | null | undefined, order: VendorOrder | null | undefined): boolean =>
+  (filter?.reachable ?? filter?.verified ?? null) !== null || order?.field === 'UPTIME'
+
 /** What the prober found, which is the same for every block. */
 const isProbed = (column: 'reachable' | 'verified') => (wanted: boolean) => {
   const found = sql`exists (

@@ -7,11 +7,12 @@ const block = ({ number, hash, timestampSeconds }: At) => ({ number, hash, times
 /** The state of the directory at a block, with how far it is behind the clock now. */
 export const readMeta = async (context: RequestContext, at: At) => {
   const { db, source } = context
-  const head = await context.head()
+  const newest = await context.newest()
   return {
     ...source,
     block: block(at),
-    lagSeconds: Math.max(0, context.nowSeconds() - head.timestampSeconds),
+    // A function, since an answer that tells the time is not kept.
+    lagSeconds: () => Math.max(0, context.nowSeconds() - newest.timestampSeconds),
     async finalized() {
       const number = await context.finalizedNumber()
       return number < 0 ? null : block(await context.at({ number }))

@@ -16,7 +16,8 @@ export interface ProbeReads {
   uptimeOf(vendorKey: string): Promise<number | null>
 }
 
-export const createProbeReads = (db: Kysely<Database>): ProbeReads => {
+/** @param onRead is told before anything is read */
+export const createProbeReads = (db: Kysely<Database>, onRead: () => void): ProbeReads => {
   const probes = new DataLoader<string, readonly ProbeRow[]>(async (keys) => {
     const tried = db.selectFrom('probes').selectAll().where('tried_at', '>', 0)
     const found = Map.groupBy(await tried.where('vendor_id', 'in', keys).execute(), ({ vendor_id }) => vendor_id)
@@ -28,7 +29,16 @@ export const createProbeReads = (db: Kysely<Database>): ProbeReads => {
     const found = new Map(rows.map(({ vendor_id, uptime }) => [vendor_id, uptime / UPTIME_WHOLE]))
     return keys.map((key) => found.get(key) ?? null)
   })
-  return { probesOf: (key) => probes.load(key), uptimeOf: (key) => uptimes.load(key) }
+  return {
+    probesOf(key) {
+      onRead()
+      return probes.load(key)
+    },
+    uptimeOf(key) {
+      onRead()
+      return uptimes.load(key)
+    },
+  }
 }
 
 /** Of the endpoints that a vendor has at the block that is answered for, in their order. */

@@ -14,7 +14,8 @@ import {
 import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, QUERY_ALIASES_MAX, QUERY_COST_MAX, QUERY_DEPTH_MAX } from '../limits.ts'
 import { documentError } from './errors.ts'
 
-interface Weight {
+/** What a query asks for at most. */
+export interface Weight {
   readonly depth: number
   readonly aliases: number
   /** Fields in the largest answer. */
@@ -28,13 +29,8 @@ const PAGED: ReadonlySet<string> = new Set(['vendors', 'plans', 'orders'])
 
 const NOTHING: Weight = { depth: 0, aliases: 0, cost: 0 }
 
-/** @returns why the operation is refused, or undefined */
-export const exceedsLimits = (
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-  variables: Variables,
-): GraphQLError | undefined => {
-  const { depth, aliases, cost } = weigh(document, operation, variables)
+/** @returns why an operation of this weight is refused, or undefined */
+export const exceedsLimits = ({ depth, aliases, cost }: Weight): GraphQLError | undefined => {
   if (depth > QUERY_DEPTH_MAX) {
     return documentError('ERR_QUERY_TOO_DEEP', `fields are nested at most ${QUERY_DEPTH_MAX} deep`)
   }
@@ -51,7 +47,16 @@ export const exceedsLimits = (
   return undefined
 }
 
-const weigh = (document: DocumentNode, operation: OperationDefinitionNode, variables: Variables): Weight => {
+/** What every answer says of its cost, under `extensions.cost`. */
+export const costOf = ({ cost }: Weight) => ({ requested: cost, max: QUERY_COST_MAX })
+
+/** Weighs an operation of a valid document, page sizes taken from the variables. */
+export const weigh = (document: DocumentNode, operation: OperationDefinitionNode, given: Variables): Weight => {
+  const defaults = (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
+    defaultValue?.kind === Kind.INT ? [[variable.name.value, Number(defaultValue.value)] as const] : [],
+  )
+  const variables: Variables = { ...Object.fromEntries(defaults), ...given }
+
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
@@ -106,7 +111,7 @@ const pageRows = (field: FieldNode, variables: Variables): number => {
     if (name.value !== 'first' && name.value !== 'last') return []
     const size =
       value.kind === Kind.VARIABLE ? variables[value.name.value] : 'value' in value ? Number(value.value) : NaN
-    return typeof size === 'number' && size >= 0 ? [Math.min(size, PAGE_ROWS_MAX)] : []
+    return typeof size === 'number' && size >= 0 ? [Math.min(Math.max(size, 1), PAGE_ROWS_MAX)] : []
   })
   return sizes.length === 0 ? PAGE_ROWS_DEFAULT : Math.max(...sizes)
 }

@@ -18,6 +18,7 @@ import {
   type VendorFilter,
   vendorList,
   type VendorOrder,
+  restsOnProbes,
 } from './lists.ts'
 import { readMeta } from './meta.ts'
 import { formatNodeId, readNode } from './node.ts'
@@ -99,6 +100,7 @@ export const resolvers = {
       args: ListArguments<VendorFilter, VendorOrder> & { search?: string | null },
       context: RequestContext,
     ) {
+      if (restsOnProbes(args.filter, args.orderBy)) context.restOn(context.probes)
       const at = await context.at(args.block)
       return page<VendorRow>(context, vendorList(args.filter, args.search, args.orderBy, at), args, at)
     },

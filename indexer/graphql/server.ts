@@ -1,13 +1,16 @@
 /** GraphQL over HTTP: the schema, its limits, and the page to try it with. */
-import { type ExecutionResult, type GraphQLSchema, getOperationAST, GraphQLError, parse } from 'graphql'
-import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
+import { type DocumentNode, getOperationAST, GraphQLError, type GraphQLSchema, type Source } from 'graphql'
+import { createSchema, createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Clock } from '../../effects/clock.ts'
 import type { Log } from '../../effects/log.ts'
-import { QUERY_TOKENS_MAX, REQUEST_BYTES_MAX } from '../limits.ts'
-import { isRecorded } from './block-at.ts'
+import { REQUEST_BYTES_MAX } from '../limits.ts'
+import { createAnswers } from './answers.ts'
+import { readAsked } from './asked.ts'
 import { createContext, type Directory, type RequestContext } from './context.ts'
-import { documentError, queryError } from './errors.ts'
-import { exceedsLimits } from './query-limits.ts'
+import { createDocuments, type Documents } from './documents.ts'
+import { costOf, exceedsLimits, weigh } from './query-limits.ts'
 import { resolvers } from './resolvers.ts'
+import { runQuery } from './run.ts'
 import { typeDefs } from './type-defs.ts'
 
 export const GRAPHQL_PATH = '/graphql'
@@ -58,47 +61,55 @@ const createPage = () => {
   return () => (page ??= render())
 }
 
-const parseBounded = (source: Parameters<typeof parse>[0]) => {
-  try {
-    return parse(source, { maxTokens: QUERY_TOKENS_MAX })
-  } catch (error) {
-    if (!(error instanceof GraphQLError) || !/more than \d+ tokens/.test(error.message)) throw error
-    throw documentError('ERR_QUERY_TOO_LONG', `a document has at most ${QUERY_TOKENS_MAX} tokens`)
-  }
-}
-
-const limits: Plugin<RequestContext> = {
-  onParse: ({ setParseFn }) => setParseFn(parseBounded),
-  onExecute: ({ args, setResultAndStopExecution }) => {
-    const operation = getOperationAST(args.document, args.operationName)
-    const refusal = operation && exceedsLimits(args.document, operation, args.variableValues ?? {})
-    if (refusal) setResultAndStopExecution({ errors: [refusal] })
-  },
-}
-
-/** An answer is of one block; if a reorg took that block away meanwhile, its parts may not fit together. */
-const oneBlock: Plugin<RequestContext> = {
-  onExecute: () => ({
-    onExecuteDone: async ({ args, setResult }) => {
-      const { db, askedHead } = args.contextValue
-      const head = await askedHead()?.catch(() => undefined)
-      if (!head || (await isRecorded(db, head))) return
-      const replaced = queryError('ERR_BLOCK_REPLACED', 'the chain changed while this was answered: ask again')
-      setResult({ errors: [replaced] } satisfies ExecutionResult)
+/** Documents are read once for both ways of running them, refused by the same limits, and cost the same. */
+const sharing = (documents: Documents<RequestContext>, clock: Clock): Plugin<RequestContext> => {
+  const errors = new WeakMap<DocumentNode, readonly GraphQLError[]>()
+  return {
+    onParse: ({ setParseFn }) =>
+      setParseFn((source: string | Source) => {
+        const document = documents.read(typeof source === 'string' ? source : source.body)
+        errors.set(document.node, document.errors)
+        return document.node
+      }),
+    onValidate: ({ params: { documentAST }, setResult }) => {
+      const known = errors.get(documentAST)
+      if (known) setResult([...known])
     },
-  }),
+    onExecute: ({ args, executeFn, setExecuteFn, setResultAndStopExecution }) => {
+      const operation = getOperationAST(args.document, args.operationName)
+      if (!operation) return undefined
+      const weight = weigh(args.document, operation, args.variableValues ?? {})
+      const refusal = exceedsLimits(weight)
+      const extensions = { cost: costOf(weight) }
+      if (refusal) {
+        setResultAndStopExecution({ errors: [refusal], extensions })
+        return undefined
+      }
+      const context: RequestContext = args.contextValue
+      setExecuteFn((given) => runQuery(clock, context, () => executeFn(given)))
+      return {
+        onExecuteDone: ({ result, setResult }) => {
+          if (!isAsyncIterable(result)) setResult({ ...result, extensions: { ...result.extensions, ...extensions } })
+        },
+      }
+    },
+  }
 }
 
 /** Answers requests to `GRAPHQL_PATH`. @param log is told of faults, by kind and place, without values */
 export const createGraphqlServer = (directory: Directory, log: Log) => {
   const page = createPage()
   const ignore = () => {}
+  const schema = createDirectorySchema()
+  const documents = createDocuments<RequestContext>(schema)
+  const answers = createAnswers(schema, documents, directory)
   const yoga = createYoga<object, RequestContext>({
     id: 'directory',
-    schema: createDirectorySchema(),
+    schema,
     context: () => createContext(directory),
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [limits, oneBlock],
+    plugins: [sharing(documents, directory.clock)],
+    parserAndValidationCache: false,
     maxRequestBodySize: REQUEST_BYTES_MAX,
     multipart: false,
     landingPage: false,
@@ -125,14 +136,22 @@ export const createGraphqlServer = (directory: Directory, log: Log) => {
       error: (fault: unknown) => log.error('graphql.fault', describe(fault)),
     },
   })
-  return async (request: Request): Promise<Response> => {
+  const askLibrary = async (request: Request): Promise<Response> => {
     const response = await yoga.fetch(request)
     if (response.headers.get('content-type')?.startsWith('text/html')) {
       response.headers.set('content-security-policy', PAGE_POLICY)
       response.headers.set('referrer-policy', 'no-referrer')
     }
+    response.headers.set('cache-control', 'no-store')
     response.headers.set('x-content-type-options', 'nosniff')
     return response
+  }
+  return async (request: Request): Promise<Response> => {
+    const { asked, body } = await readAsked(request)
+    const answer = asked && (await answers.answer(asked, request.headers.get('if-none-match')))
+    if (answer) return answer
+    const { method, url, headers } = request
+    return askLibrary(body === undefined ? request : new Request(url, { method, headers, body }))
   }
 }
 

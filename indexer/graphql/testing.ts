@@ -1,8 +1,11 @@
 /** A directory of a made-up chain, asked over HTTP as a client asks it. */
+import { type Clock, createClock } from '../../effects/clock.ts'
+import { sha256 } from '../../effects/digest-node.ts'
 import { silentLog } from '../../effects/log.ts'
 import { createProjection } from '../store.ts'
 import { batchOf, emptyStore, genesis, type Operation, seal, type Sealed, SOURCE } from '../testing.ts'
 import type { Directory } from './context.ts'
+import { type Changing, watchHead } from './head.ts'
 import { createGraphqlServer } from './server.ts'
 
 /** An answer whose data has the shape that the test asked for. */
@@ -29,28 +32,32 @@ export interface DirectoryOptions {
   readonly finalized?: Sealed
   /** By default the chain has all its headers. */
   readonly readHeader?: Directory['readHeader']
+  /** By default it shows 7 seconds after the newest block of the chain. */
+  readonly clock?: Partial<Clock>
+  /** By default the prober finds nothing out. */
+  readonly probes?: Changing
 }
 
-/** The clock shows 7 seconds after the newest block. */
 export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOptions = {}) => {
   const { finalized = genesis, readHeader = async (number) => chain[number]?.block } = options
+  const { probes = { revision: () => 0 } } = options
   const db = await emptyStore()
-  const projection = createProjection(db)
+  const { projection, head: watched } = watchHead(db, createProjection(db))
   await projection.apply(batchOf(chain, finalized.block))
   const head = chain.at(-1)?.block ?? genesis.block
-  const nowSeconds = () => head.timestampSeconds + 7
-  const graphql = createGraphqlServer({ db, source: SOURCE, nowSeconds, readHeader }, silentLog)
-  const post = (body: object): Promise<Response> =>
-    graphql(
-      new Request('http://directory/graphql', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      }),
-    )
+  const clock: Clock = { ...createClock(), nowMs: () => 1000 * (head.timestampSeconds + 7), ...options.clock }
+  const directory = { db, head: watched, probes, source: SOURCE, clock, sha256, readHeader }
+  const graphql = createGraphqlServer(directory, silentLog)
+  const post = (body: object, given: Readonly<Record<string, string>> = {}): Promise<Response> => {
+    const text = JSON.stringify(body)
+    const length = String(Buffer.byteLength(text))
+    const headers = { 'content-type': 'application/json', 'content-length': length, ...given }
+    return graphql(new Request('http://directory/graphql', { method: 'POST', headers, body: text }))
+  }
   return {
     db,
     projection,
+    directory,
     graphql,
     head,
     post,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAddress } from '../../chain/types.ts'
 import { ChainError } from '../../effects/chain.ts'
+import { sha256 } from '../../effects/digest-node.ts'
 import { createNodeEffects } from '../../effects/node.ts'
 import { createIndexer } from '../../indexer/index.ts'
 import { createReplayChain } from './replay-chain.ts'
@@ -36,7 +37,7 @@ const indexOnce = async ({ url, registry, replay = 0, remember = false }: IndexO
   const address = replayed?.registry ?? parseAddress(registry ?? '')
   if (!address) throw new TypeError('an address is missing')
   const following = { fromBlock: 0, finalityBlocks: 1, confirmations: 0, pollMs: 1000 }
-  const indexer = createIndexer({ ...effects, chain: replayed ?? effects.chain }, { registry: address, ...following })
+  const indexer = createIndexer({ ...effects, sha256, chain: replayed ?? effects.chain }, { registry: address, ...following })
   const startedAtMs = performance.now()
   const cpuBefore = process.cpuUsage()
   let events = 0

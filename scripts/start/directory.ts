@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isCaughtUp } from '../../chain/run-steps.ts'
 import { createChainRpc } from '../../effects/chain-rpc.ts'
 import { createClock } from '../../effects/clock.ts'
+import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
 import { createLog } from '../../effects/log.ts'
 import { createNetwork } from '../../effects/network-node.ts'
@@ -27,6 +28,7 @@ export const startDirectory = async (chain: EmbeddedChain, folder: string, port:
     chain: createChainRpc({ url: chain.url, network }),
     sql: createSqlStore(join(folder, 'directory')),
     log: createLog('directory', 'error'),
+    sha256,
   }
   const settings = { registry: chain.registry, fromBlock: 0, finalityBlocks: 64, confirmations: 0, pollMs: 500 }
   // Its vendors are on this machine.

@@ -1,4 +1,5 @@
 /** The directory, on a machine that may crash. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
@@ -30,7 +31,7 @@ export const createIndexerActor = (world: World): IndexerActor => {
 
   const serve = async (): Promise<void> => {
     const effects = host.boot()
-    const whole = { ...effects, chain: chain.door(name, effects.life) }
+    const whole = { ...effects, chain: chain.door(name, effects.life), sha256 }
     indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
       registry: contracts.registry,
       fromBlock: 0,
@@ -56,7 +57,7 @@ export const createIndexerActor = (world: World): IndexerActor => {
     ask: async (query) => {
       if (!host.isRunning() || !indexer) return undefined
       const body = JSON.stringify({ query })
-      const headers = { 'content-type': 'application/json' }
+      const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
       const response = await indexer.fetch(new Request('http://directory/graphql', { method: 'POST', headers, body }))
       const answer = (await response.json()) as {
         data?: Record<string, unknown>
