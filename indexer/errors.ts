@@ -5,6 +5,8 @@ export type IndexerErrorCode =
   | 'ERR_INDEXER_SOURCE'
   /** The address given has no registry. */
   | 'ERR_INDEXER_NO_REGISTRY'
+  /** Documents to allow cannot be read, or do not fit the schema or its limits. */
+  | 'ERR_INDEXER_DOCUMENTS'
 
 export class IndexerError extends Error {
   readonly code: IndexerErrorCode

@@ -6,7 +6,9 @@ import { CommandError } from '../../effects/command-error.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
+import { type AllowedDocuments, allowDocuments } from '../graphql/allowed-documents.ts'
 import { createIndexer } from '../index.ts'
+import { DOCUMENTS_FILE_BYTES_MAX } from '../limits.ts'
 
 const whole = (max: number) =>
   z
@@ -22,6 +24,7 @@ const optionsSchema = z.object({
   confirmations: whole(1000).default(0),
   finalityBlocks: whole(100_000).default(64),
   pollMs: whole(600_000).pipe(z.int().min(10)).default(2_000),
+  documents: z.string().min(1).optional(),
 })
 
 export const addServeCommand = (directory: Command, { action }: CommandContext): void => {
@@ -34,11 +37,12 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .option('--confirmations <blocks>', 'follow only up to this many blocks below the newest (default: 0)')
     .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
     .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
+    .option('--documents <file-or-folder>', 'answer the documents in it and no others (default: all)')
     .addHelpText(
       'after',
       `
 The database is directory.sqlite in the home folder. Paths: /graphql, and a page
-to try it with in a browser; /health; /ready, 503 until caught up.
+to try it with in a browser; /health; /ready, 503 until caught up; /metrics.
 
 Example:
   chrove directory serve --rpc http://127.0.0.1:8545 --registry 0x… --home ./directory`,
@@ -47,11 +51,12 @@ Example:
 }
 
 const serve = async (session: Session, given: unknown): Promise<undefined> => {
-  const { host, port, ...following } = readOptions(given)
+  const { host, port, documents, ...following } = readOptions(given)
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
-  const indexer = createIndexer({ ...session.effects, sha256 }, { registry, ...following })
+  const allowed = documents === undefined ? {} : { allowed: await readDocuments(session, documents) }
+  const indexer = createIndexer({ ...session.effects, sha256 }, { registry, ...following, ...allowed })
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener
@@ -67,6 +72,16 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
     await indexer.close()
   }
 }
+
+const readDocuments = async ({ userFiles }: Session, path: string): Promise<AllowedDocuments> => {
+  const names = await userFiles.list(path)
+  const paths = names ? names.filter(isDocument).map((name) => `${path}/${name}`) : [path]
+  if (paths.length === 0) throw new CommandError('ERR_USAGE', `--documents: ${path} has no .graphql or .json files`)
+  const read = async (name: string) => ({ name, content: await userFiles.read(name, DOCUMENTS_FILE_BYTES_MAX) })
+  return allowDocuments(await Promise.all(paths.map(read)))
+}
+
+const isDocument = (name: string): boolean => /\.(graphql|gql|json)$/.test(name)
 
 const readOptions = (given: unknown): z.infer<typeof optionsSchema> => {
   const parsed = optionsSchema.safeParse(given)

@@ -2,8 +2,10 @@
 import { type Clock, createClock } from '../../effects/clock.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { silentLog } from '../../effects/log.ts'
+import { createMetrics } from '../metrics.ts'
 import { createProjection } from '../store.ts'
 import { batchOf, emptyStore, genesis, type Operation, seal, type Sealed, SOURCE } from '../testing.ts'
+import type { AllowedDocuments } from './allowed-documents.ts'
 import type { Directory } from './context.ts'
 import { watchHead } from './head.ts'
 import { createGraphqlServer } from './server.ts'
@@ -34,6 +36,7 @@ export interface DirectoryOptions {
   readonly readHeader?: Directory['readHeader']
   /** By default it shows 7 seconds after the newest block of the chain. */
   readonly clock?: Partial<Clock>
+  readonly allowed?: AllowedDocuments
 }
 
 export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOptions = {}) => {
@@ -43,8 +46,9 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
   await projection.apply(batchOf(chain, finalized.block))
   const head = chain.at(-1)?.block ?? genesis.block
   const clock: Clock = { ...createClock(), nowMs: () => 1000 * (head.timestampSeconds + 7), ...options.clock }
+  const metrics = createMetrics()
   const directory = { db, head: watched, source: SOURCE, clock, sha256, readHeader }
-  const graphql = createGraphqlServer(directory, silentLog)
+  const { fetch: graphql } = createGraphqlServer(directory, { log: silentLog, metrics }, options.allowed)
   const post = (body: object, given: Readonly<Record<string, string>> = {}): Promise<Response> => {
     const text = JSON.stringify(body)
     const length = String(Buffer.byteLength(text))
@@ -55,6 +59,7 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
     db,
     projection,
     directory,
+    metrics,
     graphql,
     head,
     post,
