@@ -38,7 +38,11 @@ const run = async (
       environment,
       signal,
       userHome: '/home/somebody',
-      userFiles: { read: () => Promise.reject(new Error('unused')), create: () => Promise.reject(new Error('unused')) },
+      userFiles: {
+        read: () => Promise.reject(new Error('unused')),
+        list: () => Promise.reject(new Error('unused')),
+        create: () => Promise.reject(new Error('unused')),
+      },
       terminal: {
         out: async (text) => void (out += text),
         err: (text) => (err += text),

@@ -1,5 +1,5 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
@@ -31,6 +31,11 @@ export const serveHttp = async (
   const { connections, ...serverOptions } = LIMITS
   const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
   server.maxConnections = connections
+  const underWay = new Set<ServerResponse>()
+  server.on('request', (_, response: ServerResponse) => {
+    underWay.add(response)
+    response.once('close', () => underWay.delete(response))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const text = 'cannot listen: the address is in use or not of this machine'
@@ -49,6 +54,8 @@ export const serveHttp = async (
           resolve()
         })
         server.closeIdleConnections()
+        // Else the connection would stay open for a next request that is never answered.
+        for (const response of underWay) response.shouldKeepAlive = false
       }),
   }
 }

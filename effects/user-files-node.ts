@@ -1,5 +1,5 @@
 /** Files that a person names, by their paths on this machine. */
-import { open } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { CommandError } from './command-error.ts'
 import type { UserFiles } from './user-files.ts'
 
@@ -18,6 +18,15 @@ export const createUserFiles = (): UserFiles => ({
       throw new CommandError('ERR_USAGE', `the file is longer than ${bytesMax} bytes`)
     } finally {
       await file.close()
+    }
+  },
+  list: async (path) => {
+    try {
+      const entries = await readdir(path, { withFileTypes: true })
+      return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).toSorted()
+    } catch (fault) {
+      if ((fault as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+      throw fault
     }
   },
   create: async (path, content) => {

@@ -7,6 +7,8 @@ export interface UserFiles {
    * @throws the system's error, or CommandError ERR_USAGE when it is too long
    */
   read(path: string, bytesMax: number): Promise<Uint8Array>
+  /** Names of the files in a folder, sorted; undefined if the path is no folder. */
+  list(path: string): Promise<readonly string[] | undefined>
   /** Makes a file, readable by its owner only; durable when it resolves. @throws the system's error when one is there */
   create(path: string, content: Uint8Array): Promise<void>
 }

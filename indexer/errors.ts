@@ -7,6 +7,8 @@ export type IndexerErrorCode =
   | 'ERR_INDEXER_NO_REGISTRY'
   /** The endpoint's port is not one of HTTP. */
   | 'ERR_ENDPOINT_PORT'
+  /** Documents to allow cannot be read, or do not fit the schema or its limits. */
+  | 'ERR_INDEXER_DOCUMENTS'
 
 export class IndexerError extends Error {
   readonly code: IndexerErrorCode

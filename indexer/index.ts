@@ -10,15 +10,17 @@ import { createRpc } from '../chain/rpc.ts'
 import { isCaughtUp, runSteps } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
-import type { Clock } from '../effects/clock.ts'
+import { type Clock, nowSeconds } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { IndexerError } from './errors.ts'
-import { watchHead } from './graphql/head.ts'
-import { createGraphqlServer, GRAPHQL_PATH } from './graphql/server.ts'
+import type { AllowedDocuments } from './graphql/allowed-documents.ts'
+import { type HeadWatch, watchHead } from './graphql/head.ts'
+import { createGraphqlServer, GRAPHQL_PATH, type GraphqlServer } from './graphql/server.ts'
+import { createMetrics, type Metrics, type Observed } from './metrics.ts'
 import { createProber, type Prober, type ProberSettings } from './prober/index.ts'
 import type { Database } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
@@ -42,6 +44,8 @@ export interface IndexerSettings {
   readonly confirmations: number
   /** Looks for new blocks this often, milliseconds. */
   readonly pollMs: number
+  /** If given, GraphQL answers no other documents. */
+  readonly allowed?: AllowedDocuments
 }
 
 /** What probing needs, for a directory that probes. */
@@ -51,7 +55,7 @@ export interface Probing extends ProberSettings {
 }
 
 export interface Indexer {
-  /** Answers `/graphql`, `/health` and `/ready`. */
+  /** Answers `/graphql`, `/health`, `/ready` and `/metrics`. */
   fetch(request: Request): Promise<Response>
   /**
    * One bounded unit of following, for callers that keep their own time.
@@ -73,7 +77,8 @@ const DATABASE = 'directory'
 interface Opened {
   readonly db: Kysely<Database>
   readonly follower: Follower
-  readonly graphql: (request: Request) => Promise<Response>
+  readonly head: HeadWatch
+  readonly graphql: GraphqlServer
   readonly prober: Prober | undefined
 }
 
@@ -84,12 +89,13 @@ interface Opened {
  */
 export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings, probing?: Probing): Indexer => {
   const { clock, log } = effects
+  const metrics = createMetrics()
   let opening: Promise<Opened> | undefined
   let caughtUpAtMs: number | undefined
   const isReady = () => caughtUpAtMs !== undefined && clock.nowMs() - caughtUpAtMs < READY_MS
 
   const opened = (): Promise<Opened> =>
-    (opening ??= open(effects, settings, probing).catch((error: unknown) => {
+    (opening ??= open(effects, settings, metrics, probing).catch((error: unknown) => {
       opening = undefined
       throw error
     }))
@@ -118,7 +124,7 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   app.all(GRAPHQL_PATH, async (context) => {
     try {
       const { graphql } = await opened()
-      return await graphql(context.req.raw)
+      return await graphql.fetch(context.req.raw)
     } catch (error) {
       const known = error instanceof ChainError || error instanceof IndexerError
       log.warn('graphql.not-open', { code: known ? error.code : 'ERR_BUG' })
@@ -127,6 +133,13 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
     }
   })
   app.get('/health', (context) => context.json({ ok: true }))
+  app.get('/metrics', async (context) => {
+    const text = await metrics.text(async () => ({
+      ready: isReady(),
+      ...(await observe(clock, await opening?.catch(() => undefined))),
+    }))
+    return context.body(text, 200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' })
+  })
   app.get('/ready', (context) => context.json({ ready: isReady() }, isReady() ? 200 : 503))
 
   return {
@@ -144,9 +157,30 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   }
 }
 
+/** What can be told of an open directory; before its first block there is little. */
+const observe = async (clock: Clock, opened: Opened | undefined): Promise<Partial<Observed>> => {
+  if (!opened) return {}
+  const { db, graphql } = opened
+  const count = async (table: 'gaps' | 'undecodable_logs') => {
+    const { total } = await db
+      .selectFrom(table)
+      .select(({ fn }) => fn.countAll().as('total'))
+      .executeTakeFirstOrThrow()
+    return Number(total)
+  }
+  const head = await opened.head.read().catch(() => undefined)
+  return {
+    cacheBytes: graphql.keptBytes(),
+    gaps: await count('gaps'),
+    undecodableLogs: await count('undecodable_logs'),
+    ...(head ? { headBlock: head.number, lagSeconds: Math.max(0, nowSeconds(clock) - head.timestampSeconds) } : {}),
+  }
+}
+
 const open = async (
   effects: IndexerEffects,
   settings: IndexerSettings,
+  metrics: Metrics,
   probing: Probing | undefined,
 ): Promise<Opened> => {
   const { chain, clock, log, sha256 } = effects
@@ -168,7 +202,12 @@ const open = async (
     return {
       db,
       follower: createFollower(effects, following, projection),
-      graphql: createGraphqlServer({ db, head, probes, source, clock, sha256, readHeader }, log),
+      head,
+      graphql: createGraphqlServer(
+        { db, head, probes, source, clock, sha256, readHeader },
+        { log, metrics },
+        settings.allowed,
+      ),
       prober,
     }
   } catch (error) {

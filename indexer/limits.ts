@@ -77,6 +77,9 @@ export const DOCUMENTS_KEPT_CHARACTERS_MAX = 1024 * 1024
 /** Sets of page sizes of one document whose cost is kept. */
 export const DOCUMENT_WEIGHTS_KEPT_MAX = 32
 
+/** A file of documents that are allowed, bytes: hundreds of the largest. */
+export const DOCUMENTS_FILE_BYTES_MAX = 4 * 1024 * 1024
+
 /** Answers kept as bytes, and bytes of all of them with what they are known by. */
 export const ANSWERS_KEPT_MAX = 20_000
 export const ANSWERS_KEPT_BYTES_MAX = 64 * 1024 * 1024

@@ -27,6 +27,11 @@ const checks: readonly Check[] = [
     fix: ['node', 'scripts/snapshot-contracts.ts'],
     writes: true,
   },
+  {
+    name: 'schema',
+    command: ['node', 'scripts/check/schema.ts'],
+    fix: ['node', 'scripts/check/schema.ts', '--fix'],
+  },
   { name: 'format', command: ['prettier', '--check', '.'], fix: ['prettier', '--write', '--log-level=warn', '.'] },
   { name: 'types', command: ['tsc', '--project', 'tsconfig.json'] },
   { name: 'lint', command: ['oxlint', '.'], fix: ['oxlint', '--fix', '.'] },

@@ -26,6 +26,7 @@ const runElsewhere = [
   'npm run check',
   'npm run bench -- vendor',
   'npm run bench -- contracts',
+  'npm run bench -- graphql',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts
@@ -35,7 +36,7 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /chrove -- (vendor serve|proxy) ?/
+const serves = /chrove -- (vendor serve|directory serve|proxy) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
@@ -65,11 +66,14 @@ before(async () => {
   closers.push(() => node.close())
   keystore = { LOCALHOST_RPC_URL: anvil.url, SEPOLIA_RPC_URL: node.url, DEPLOYER_PRIVATE_KEY: chain.accounts[0] ?? '' }
   nodeOfPage = { 'docs/deploy.md': anvil.url }
+  const directoryPort = await freePort()
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
     ['0x5fbdb2315678afecb367f032d93f642f64180aa3', chain.registry],
     ['./my-', `${folder}/my-`],
+    [':4350', `:${directoryPort}`],
+    ['--port 4350', `--port ${directoryPort}`],
     ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),
   ]
 })
@@ -149,7 +153,11 @@ async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<C
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
   await new Promise<void>((resolve, reject) => {
-    child.stdout?.once('data', () => resolve())
+    let told = ''
+    child.stdout?.on('data', (chunk: Buffer) => {
+      told += chunk.toString()
+      if (told.includes('Ctrl-C')) resolve()
+    })
     child.once('close', () => reject(new Error(`${command} ended: ${said}`)))
   })
   return child

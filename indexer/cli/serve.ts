@@ -7,8 +7,9 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
 import { createJose } from '../../protocol/jose.ts'
+import { type AllowedDocuments, allowDocuments } from '../graphql/allowed-documents.ts'
 import { createIndexer, type Probing } from '../index.ts'
-import { PROBE_INTERVAL_MS, PROBE_PAUSE_MS } from '../limits.ts'
+import { DOCUMENTS_FILE_BYTES_MAX, PROBE_INTERVAL_MS, PROBE_PAUSE_MS } from '../limits.ts'
 
 const whole = (max: number) =>
   z
@@ -25,6 +26,7 @@ const optionsSchema = z.object({
   finalityBlocks: whole(100_000).default(64),
   probe: z.enum(['off', 'on', 'local']).default('off'),
   pollMs: whole(600_000).pipe(z.int().min(10)).default(2_000),
+  documents: z.string().min(1).optional(),
 })
 
 export const addServeCommand = (directory: Command, { action }: CommandContext): void => {
@@ -38,11 +40,12 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
     .option('--probe <mode>', "ask vendors' endpoints for price documents: off, on, local (default: off)")
     .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
+    .option('--documents <file-or-folder>', 'answer the documents in it and no others (default: all)')
     .addHelpText(
       'after',
       `
 The database is directory.sqlite in the home folder. Paths: /graphql, and a page
-to try it with in a browser; /health; /ready, 503 until caught up.
+to try it with in a browser; /health; /ready, 503 until caught up; /metrics.
 
 With --probe on, vendors see this machine's address; with --proxy, the proxy's.
 Private addresses are never asked; --probe local asks them too, for development.
@@ -54,11 +57,13 @@ Example:
 }
 
 const serve = async (session: Session, given: unknown): Promise<undefined> => {
-  const { host, port, probe, ...following } = readOptions(given)
+  const { host, port, probe, documents, ...following } = readOptions(given)
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
-  const indexer = createIndexer({ ...session.effects, sha256 }, { registry, ...following }, probingOf(session, probe))
+  const allowed = documents === undefined ? {} : { allowed: await readDocuments(session, documents) }
+  const indexed = { registry, ...following, ...allowed }
+  const indexer = createIndexer({ ...session.effects, sha256 }, indexed, probingOf(session, probe))
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener
@@ -86,6 +91,16 @@ const probingOf = ({ effects, settings }: Session, mode: 'off' | 'on' | 'local')
         intervalMs: PROBE_INTERVAL_MS,
         pauseMs: PROBE_PAUSE_MS,
       }
+
+const readDocuments = async ({ userFiles }: Session, path: string): Promise<AllowedDocuments> => {
+  const names = await userFiles.list(path)
+  const paths = names ? names.filter(isDocument).map((name) => `${path}/${name}`) : [path]
+  if (paths.length === 0) throw new CommandError('ERR_USAGE', `--documents: ${path} has no .graphql or .json files`)
+  const read = async (name: string) => ({ name, content: await userFiles.read(name, DOCUMENTS_FILE_BYTES_MAX) })
+  return allowDocuments(await Promise.all(paths.map(read)))
+}
+
+const isDocument = (name: string): boolean => /\.(graphql|gql|json)$/.test(name)
 
 const readOptions = (given: unknown): z.infer<typeof optionsSchema> => {
   const parsed = optionsSchema.safeParse(given)

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { silentLog } from '../../effects/log.ts'
+import { createMetrics } from '../metrics.ts'
 import { UPTIME_WHOLE } from '../prober/schedule.ts'
 import { createProjection } from '../store.ts'
 import { batchOf, genesis, type Operation, operations, seal, type Sealed } from '../testing.ts'
 import { watchHead } from './head.ts'
 import { createGraphqlServer } from './server.ts'
 import { type Answer, chainOf, codesOf, directoryOf, doing } from './testing.ts'
+
+const effects = { log: silentLog, metrics: createMetrics() }
 
 const VENDORS = '{ vendors { totalCount nodes { id version evidence { blockNumber } } } }'
 
@@ -76,9 +79,9 @@ describe('an answer that was given before', () => {
             if (does.finalize) finalized = chain[from]?.block ?? finalized
             await projection.apply(batchOf(chain.slice(from), finalized))
           }
-          const cold = createGraphqlServer({ ...directory, head: watchHead(db, createProjection(db)).head }, silentLog)
+          const cold = createGraphqlServer({ ...directory, head: watchHead(db, createProjection(db)).head }, effects)
           for (const query of queries) {
-            const expected: unknown = await (await cold(get(query))).json()
+            const expected: unknown = await (await cold.fetch(get(query))).json()
             assert.deepEqual(await ask(query), expected)
             assert.deepEqual(await ask(query), expected)
           }
@@ -183,7 +186,7 @@ describe('a query that takes too long', () => {
     const { db, directory } = await directoryOf(chain, { clock: { nowMs: () => 0, sleep: async () => {} } })
     const waiting = Promise.withResolvers<never>()
     const head = { ...directory.head, known: () => undefined, read: () => waiting.promise }
-    const graphql = createGraphqlServer({ ...directory, db, head }, silentLog)
+    const { fetch: graphql } = createGraphqlServer({ ...directory, db, head }, effects)
     const accept = { accept: 'application/graphql-response+json' }
     const response = await graphql(get(query, accept))
     assert.equal(response.status, 503)

@@ -6,6 +6,7 @@
 import { execute, GraphQLError, type GraphQLSchema } from 'graphql'
 import { base64url, utf8 } from '../../protocol/bytes.ts'
 import { ANSWERS_KEPT_BYTES_MAX, ANSWERS_KEPT_MAX } from '../limits.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Asked, MediaType } from './asked.ts'
 import { createContext, type Directory, type Grounds, type RequestContext } from './context.ts'
 import type { Documents, KnownDocument, KnownOperation } from './documents.ts'
@@ -39,14 +40,22 @@ const OPEN_HEADERS = {
 export interface Answers {
   /** @returns undefined when the library has to be asked */
   answer(asked: Asked, ifNoneMatch: string | null): Promise<Response | undefined>
+  /** Bytes of all answers that are kept. */
+  keptBytes(): number
 }
 
 export const createAnswers = (
   schema: GraphQLSchema,
   documents: Documents<RequestContext>,
   directory: Directory,
+  metrics: Metrics,
 ): Answers => {
   const kept = createLru<Kept>(ANSWERS_KEPT_MAX, ANSWERS_KEPT_BYTES_MAX)
+
+  const end = (response: Response): Response => {
+    metrics.ended(response.status === 304 ? 'not-modified' : 'answered')
+    return response
+  }
 
   const run = async (known: Runnable, asked: Asked): Promise<Omit<Kept, 'headers' | 'etag'>> => {
     const context = createContext(directory)
@@ -62,24 +71,32 @@ export const createAnswers = (
       if (before) {
         // An answer is looked at only when the newest block is known.
         if (!directory.head.known()) await directory.head.read().catch(() => undefined)
-        if (stands(before.grounds)) return respond(before, ifNoneMatch)
+        if (stands(before.grounds)) {
+          metrics.lookedUp('hit')
+          return end(respond(before, ifNoneMatch))
+        }
       }
+      metrics.lookedUp('miss')
       const known = find(documents, asked)
       if (!known) return undefined
       try {
         const { bytes, grounds } = await run(known, asked)
         const headers = { ...OPEN_HEADERS, 'content-type': `${asked.mediaType}; charset=utf-8` }
-        if (!stands(grounds)) return new Response(bytes, { headers: { ...headers, 'cache-control': 'no-store' } })
+        if (!stands(grounds)) return end(new Response(bytes, { headers: { ...headers, 'cache-control': 'no-store' } }))
         const etag = `"${base64url.encode(directory.sha256(bytes).subarray(0, ETAG_BYTES))}"`
         // It may be stored, and has to be asked about each time: a new block may come at any moment.
         const fresh: Kept = { bytes, grounds, etag, headers: { ...headers, etag, 'cache-control': 'no-cache' } }
         kept.set(key, fresh, key.length + bytes.length)
-        return respond(fresh, ifNoneMatch)
+        return end(respond(fresh, ifNoneMatch))
       } catch (error) {
-        if (error instanceof GraphQLError && FINAL.has(error.extensions.code)) return refuse(error, asked.mediaType)
+        if (error instanceof GraphQLError && FINAL.has(error.extensions.code)) {
+          metrics.ended('refused')
+          return refuse(error, asked.mediaType)
+        }
         return undefined
       }
     },
+    keptBytes: () => kept.size(),
   }
 }
 

@@ -3,6 +3,7 @@
  * a POST of JSON whose length is told. Every other form is left, unread, to the library that knows them all.
  */
 import { REQUEST_BYTES_MAX } from '../limits.ts'
+import type { AllowedDocuments } from './allowed-documents.ts'
 
 export interface Asked {
   readonly query: string
@@ -20,18 +21,20 @@ const mediaTypes = ['application/graphql-response+json', 'application/json'] as 
 type Parameters = Readonly<Record<string, unknown>>
 
 /**
+ * @param allowed when there is such a list, only what is on it is answered
  * @returns what is asked, undefined if it is for the library to say; and the body's text, if that was read
  */
 export const readAsked = async (
   request: Request,
+  allowed: AllowedDocuments | undefined,
 ): Promise<{ readonly asked: Asked | undefined; readonly body?: string }> => {
   const mediaType = negotiate(request.headers.get('accept'))
-  if (request.method === 'GET') return { asked: mediaType && fromParameters(ofUrl(request.url), mediaType) }
+  if (request.method === 'GET') return { asked: mediaType && fromParameters(ofUrl(request.url), mediaType, allowed) }
   if (request.method !== 'POST' || !mediaType || !isJson(request)) return { asked: undefined }
   const length = request.headers.get('content-length') ?? ''
   if (!/^\d{1,10}$/.test(length) || Number(length) > REQUEST_BYTES_MAX) return { asked: undefined }
   const body = await request.text()
-  return { asked: fromParameters(ofJson(body), mediaType), body }
+  return { asked: fromParameters(ofJson(body), mediaType, allowed), body }
 }
 
 const isJson = ({ headers }: Request): boolean => /^application\/json(;|$)/.test(headers.get('content-type') ?? '')
@@ -50,22 +53,29 @@ const ofUrl = (url: string): Parameters | undefined => {
   const variables = parameters.get('variables')
   const given = variables ? ofJson(variables) : {}
   const extensions = parameters.get('extensions')
-  return (
-    given && {
-      query: parameters.get('query') || undefined,
-      operationName: parameters.get('operationName') || undefined,
-      variables: given,
-      ...(extensions ? { extensions } : {}),
-    }
-  )
+  const extended = extensions ? ofJson(extensions) : {}
+  if (!given || !extended) return undefined
+  return {
+    query: parameters.get('query') || undefined,
+    documentId: parameters.get('documentId') || undefined,
+    operationName: parameters.get('operationName') || undefined,
+    variables: given,
+    extensions: extensions ? extended : undefined,
+  }
 }
 
-const EXPECTED: ReadonlySet<string> = new Set(['query', 'operationName', 'variables', 'extensions'])
+const EXPECTED: ReadonlySet<string> = new Set(['query', 'documentId', 'operationName', 'variables', 'extensions'])
 
-const fromParameters = (parameters: Parameters | undefined, mediaType: MediaType): Asked | undefined => {
+const fromParameters = (
+  parameters: Parameters | undefined,
+  mediaType: MediaType,
+  allowed: AllowedDocuments | undefined,
+): Asked | undefined => {
   if (!parameters || Object.keys(parameters).some((name) => !EXPECTED.has(name))) return undefined
-  const { query, operationName, variables, extensions } = parameters
-  if (typeof query !== 'string' || !isAbsent(extensions)) return undefined
+  const { operationName, variables, documentId, extensions } = parameters
+  const query = allowed ? allowed.find(parameters) : parameters.query
+  if (typeof query !== 'string') return undefined
+  if (!allowed && (!isAbsent(documentId) || !isAbsent(extensions))) return undefined
   if (!isAbsent(operationName) && typeof operationName !== 'string') return undefined
   if (!isAbsent(variables) && !isObject(variables)) return undefined
   return {

@@ -17,6 +17,7 @@ export type QueryErrorCode =
   | 'ERR_QUERY_TOO_MANY_ALIASES'
   | 'ERR_QUERY_TOO_COSTLY'
   | 'ERR_QUERY_TIMEOUT'
+  | 'ERR_DOCUMENT_UNKNOWN'
 
 /** Refusals that may pass by themselves: the same query can succeed later. */
 const RETRYABLE: ReadonlySet<QueryErrorCode> = new Set([

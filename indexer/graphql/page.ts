@@ -1,6 +1,5 @@
 /** Pages of a list by keyset: a page is found by the values of the row beside it, never by counting rows. */
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import { z } from 'zod'
 import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX } from '../limits.ts'
 import type { Database } from '../schema.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Sorting } from './cursor.ts'
@@ -30,24 +29,24 @@ export interface PageRequest {
 }
 
 export interface Connection<Node> {
-  readonly edges: readonly { readonly cursor: string; readonly node: Node }[]
+  readonly edges: () => readonly { readonly cursor: string | undefined; readonly node: Node | undefined }[]
   readonly nodes: readonly Node[]
   readonly pageInfo: {
     readonly hasNextPage: () => Promise<boolean>
     readonly hasPreviousPage: () => Promise<boolean>
-    readonly startCursor: string | undefined
-    readonly endCursor: string | undefined
+    readonly startCursor: () => string | undefined
+    readonly endCursor: () => string | undefined
   }
   readonly totalCount: () => Promise<number>
 }
 
-const rowsSchema = z.int().min(1).max(PAGE_ROWS_MAX)
+const isPageSize = (rows: number): boolean => Number.isInteger(rows) && rows >= 1 && rows <= PAGE_ROWS_MAX
 
 /** @throws ERR_PAGE_ARGUMENTS | ERR_CURSOR_INVALID */
 export const pageRequest = (sorting: Sorting, { first, after, last, before }: PageArguments): PageRequest => {
   const given = first ?? last
   if (first != null && last != null) throw queryError('ERR_PAGE_ARGUMENTS', 'give `first` or `last`, not both')
-  if (given != null && !rowsSchema.safeParse(given).success) {
+  if (given != null && !isPageSize(given)) {
     throw queryError('ERR_PAGE_ARGUMENTS', `a page has 1 to ${PAGE_ROWS_MAX} rows`)
   }
   return {
@@ -162,19 +161,18 @@ export const connection = <Row extends object, Node>(
   const { sorting, backward, after, before, rows } = request
   const page = read.slice(0, rows)
   const inOrder = backward ? page.toReversed() : page
-  const edges = inOrder.map((row) => {
-    const cursor = encodeCursor(sorting, row as Readonly<Record<string, unknown>>)
-    return { cursor, node: toNode(row) }
-  })
+  const nodes = inOrder.map(toNode)
+  const cursorOf = (row: Row | undefined) => row && encodeCursor(sorting, row as Readonly<Record<string, unknown>>)
   const more = read.length > rows
   return {
-    edges,
-    nodes: edges.map(({ node }) => node),
+    // Few queries ask for each row's place.
+    edges: () => inOrder.map((row, index) => ({ cursor: cursorOf(row), node: nodes[index] })),
+    nodes,
     pageInfo: {
       hasNextPage: async () => (backward ? before !== undefined && (await count('back')) > 0 : more),
       hasPreviousPage: async () => (backward ? more : after !== undefined && (await count('front')) > 0),
-      startCursor: edges[0]?.cursor,
-      endCursor: edges.at(-1)?.cursor,
+      startCursor: () => cursorOf(inOrder[0]),
+      endCursor: () => cursorOf(inOrder.at(-1)),
     },
     totalCount: () => count('whole'),
   }

@@ -54,7 +54,7 @@ const page = async <Row extends object>(
 /** Accounts that may be nobody. */
 const somebody = (account: string): string | null => (account === ZERO_ADDRESS ? null : account)
 
-const text = ({ text: cleaned, bytes }: ChainText) => ({ text: cleaned, bytes: toHex(bytes) })
+const text = ({ text: cleaned, bytes }: ChainText) => ({ text: cleaned, bytes: () => toHex(bytes) })
 
 interface EvidenceColumns {
   readonly block_hash: string
@@ -83,9 +83,9 @@ const profileOf = ({ row }: Seen<VendorRow>) => ({
   title: row.title,
   description: row.description,
   logo: row.logo,
-  serviceTypes: decodeWords(row.service_types),
-  regions: decodeWords(row.regions),
-  raw: text(chainText(row.profile)),
+  serviceTypes: () => decodeWords(row.service_types),
+  regions: () => decodeWords(row.regions),
+  raw: () => text(chainText(row.profile)),
 })
 
 /** Resolvers of every field that is not a plain member of what its parent resolved to. */

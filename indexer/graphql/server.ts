@@ -4,10 +4,14 @@ import { createSchema, createYoga, isAsyncIterable, type Plugin } from 'graphql-
 import type { Clock } from '../../effects/clock.ts'
 import type { Log } from '../../effects/log.ts'
 import { REQUEST_BYTES_MAX } from '../limits.ts'
+import { IndexerError } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
+import type { AllowedDocuments } from './allowed-documents.ts'
 import { createAnswers } from './answers.ts'
 import { readAsked } from './asked.ts'
 import { createContext, type Directory, type RequestContext } from './context.ts'
 import { createDocuments, type Documents } from './documents.ts'
+import { documentError } from './errors.ts'
 import { costOf, exceedsLimits, weigh } from './query-limits.ts'
 import { resolvers } from './resolvers.ts'
 import { runQuery } from './run.ts'
@@ -96,26 +100,85 @@ const sharing = (documents: Documents<RequestContext>, clock: Clock): Plugin<Req
   }
 }
 
-/** Answers requests to `GRAPHQL_PATH`. @param log is told of faults, by kind and place, without values */
-export const createGraphqlServer = (directory: Directory, log: Log) => {
+/** Whichever way a document comes in, it is on the list. @see GraphQL over HTTP, appendix Persisted Documents */
+const onlyAllowed = (allowed: AllowedDocuments): Plugin<RequestContext> => ({
+  onParams: ({ request, params, setParams }) => {
+    const documentId = new URL(request.url).searchParams.get('documentId')
+    const query = allowed.find(documentId === null ? params : { ...params, documentId })
+    if (query === undefined) {
+      throw documentError('ERR_DOCUMENT_UNKNOWN', 'this directory answers documents of its own list only')
+    }
+    setParams({ ...params, query })
+  },
+})
+
+/** @throws ERR_INDEXER_DOCUMENTS when one could never be answered */
+const checkAllowed = ({ texts }: AllowedDocuments, documents: Documents<RequestContext>): void => {
+  for (const text of texts) {
+    const [first] = text.trim().split('\n')
+    const refuse = (message: string) =>
+      new IndexerError('ERR_INDEXER_DOCUMENTS', `the document that begins with ${first}: ${message}`)
+    let errors: readonly GraphQLError[]
+    try {
+      ;({ errors } = documents.read(text))
+    } catch (error) {
+      throw refuse((error as Error).message)
+    }
+    if (errors[0]) throw refuse(errors[0].message)
+  }
+}
+
+const counting = (metrics: Metrics): Plugin<RequestContext> => ({
+  onResultProcess: ({ result }) => {
+    const errors = 'errors' in result ? (result.errors ?? []) : []
+    const isBug = errors.some(({ extensions }) => extensions?.code === 'INTERNAL_SERVER_ERROR')
+    metrics.ended(isBug ? 'failed' : errors.length > 0 ? 'refused' : 'answered')
+  },
+})
+
+export interface GraphqlServer {
+  fetch(request: Request): Promise<Response>
+  /** Bytes of all answers that are kept. */
+  keptBytes(): number
+}
+
+export interface GraphqlEffects {
+  /** Is told of faults, by kind and place, without values. */
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/**
+ * Answers requests to `GRAPHQL_PATH`.
+ * @param allowed if given, no other documents are answered
+ * @throws ERR_INDEXER_DOCUMENTS
+ */
+export const createGraphqlServer = (
+  directory: Directory,
+  { log, metrics }: GraphqlEffects,
+  allowed?: AllowedDocuments,
+): GraphqlServer => {
   const page = createPage()
   const ignore = () => {}
   const schema = createDirectorySchema()
   const documents = createDocuments<RequestContext>(schema)
-  const answers = createAnswers(schema, documents, directory)
+  const answers = createAnswers(schema, documents, directory, metrics)
+  if (allowed) checkAllowed(allowed, documents)
   const yoga = createYoga<object, RequestContext>({
     id: 'directory',
     schema,
     context: () => createContext(directory),
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [sharing(documents, directory.clock)],
+    plugins: [...(allowed ? [onlyAllowed(allowed)] : []), sharing(documents, directory.clock), counting(metrics)],
+    extraParamNames: allowed ? ['documentId'] : [],
     parserAndValidationCache: false,
     maxRequestBodySize: REQUEST_BYTES_MAX,
     multipart: false,
     landingPage: false,
     cors: { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] },
     renderGraphiQL: page,
-    graphiql: true,
+    // It asks for the schema first, which is on no list.
+    graphiql: !allowed,
     maskedErrors: { isDev: false },
     // Node's own, not the library's: what is answered goes to code that knows only these.
     fetchAPI: {
@@ -146,12 +209,15 @@ export const createGraphqlServer = (directory: Directory, log: Log) => {
     response.headers.set('x-content-type-options', 'nosniff')
     return response
   }
-  return async (request: Request): Promise<Response> => {
-    const { asked, body } = await readAsked(request)
-    const answer = asked && (await answers.answer(asked, request.headers.get('if-none-match')))
-    if (answer) return answer
-    const { method, url, headers } = request
-    return askLibrary(body === undefined ? request : new Request(url, { method, headers, body }))
+  return {
+    async fetch(request) {
+      const { asked, body } = await readAsked(request, allowed)
+      const answer = asked && (await answers.answer(asked, request.headers.get('if-none-match')))
+      if (answer) return answer
+      const { method, url, headers } = request
+      return askLibrary(body === undefined ? request : new Request(url, { method, headers, body }))
+    },
+    keptBytes: () => answers.keptBytes(),
   }
 }
 

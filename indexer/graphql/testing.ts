@@ -2,8 +2,10 @@
 import { type Clock, createClock } from '../../effects/clock.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { silentLog } from '../../effects/log.ts'
+import { createMetrics } from '../metrics.ts'
 import { createProjection } from '../store.ts'
 import { batchOf, emptyStore, genesis, type Operation, seal, type Sealed, SOURCE } from '../testing.ts'
+import type { AllowedDocuments } from './allowed-documents.ts'
 import type { Directory } from './context.ts'
 import { type Changing, watchHead } from './head.ts'
 import { createGraphqlServer } from './server.ts'
@@ -36,6 +38,7 @@ export interface DirectoryOptions {
   readonly clock?: Partial<Clock>
   /** By default the prober finds nothing out. */
   readonly probes?: Changing
+  readonly allowed?: AllowedDocuments
 }
 
 export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOptions = {}) => {
@@ -46,8 +49,9 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
   await projection.apply(batchOf(chain, finalized.block))
   const head = chain.at(-1)?.block ?? genesis.block
   const clock: Clock = { ...createClock(), nowMs: () => 1000 * (head.timestampSeconds + 7), ...options.clock }
+  const metrics = createMetrics()
   const directory = { db, head: watched, probes, source: SOURCE, clock, sha256, readHeader }
-  const graphql = createGraphqlServer(directory, silentLog)
+  const { fetch: graphql } = createGraphqlServer(directory, { log: silentLog, metrics }, options.allowed)
   const post = (body: object, given: Readonly<Record<string, string>> = {}): Promise<Response> => {
     const text = JSON.stringify(body)
     const length = String(Buffer.byteLength(text))
@@ -58,6 +62,7 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
     db,
     projection,
     directory,
+    metrics,
     graphql,
     head,
     post,
