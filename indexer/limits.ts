@@ -31,5 +31,8 @@ export const SEARCH_WORDS_MAX = 8
 /** Characters of a search. */
 export const SEARCH_LENGTH_MAX = 256
 
+/** Headers that one request may have us ask the chain for: old blocks whose time or hash we do not hold. */
+export const HEADERS_PER_REQUEST_MAX = 32
+
 /** Keys or ids listed in a filter. */
 export const FILTER_LIST_MAX = 100

@@ -10,10 +10,11 @@ import { createProjection, openStore } from './store.ts'
 import {
   address,
   batchOf,
+  branches,
   emptyStore,
   genesis,
   hash,
-  type Operation,
+  leadAlong,
   operations,
   seal,
   type Sealed,
@@ -49,22 +50,6 @@ const straight = async (chain: readonly Sealed[]) => {
   return db
 }
 
-const branches = fc.array(fc.record({ undo: fc.nat(6), blocks: operations }), {
-  minLength: 1,
-  maxLength: 5,
-  size: 'max',
-})
-
-/** The branches as scripts of whole chains: each drops some blocks of the one before and adds its own. */
-const scriptsOf = (all: readonly { undo: number; blocks: readonly (readonly Operation[])[] }[]) => {
-  let script: { fork: number; operations: readonly Operation[] }[] = []
-  return all.map(({ undo, blocks }, fork) => {
-    const kept = script.slice(0, Math.max(0, script.length - undo))
-    script = [...kept, ...blocks.map((some) => ({ fork: fork + 1, operations: some }))]
-    return { kept: kept.length, script }
-  })
-}
-
 describe('projection', () => {
   it('has, after any reorgs and any cutting into batches, the rows of a straight fold of the canonical chain', async () => {
     await fc.assert(
@@ -72,15 +57,7 @@ describe('projection', () => {
         const db = await emptyStore()
         const projection = createProjection(db)
         await projection.apply(batchOf([genesis]))
-        let chain: Sealed[] = [genesis]
-        for (const { kept, script } of scriptsOf(all)) {
-          const to = chain[kept]
-          if (to && kept < chain.length - 1) await projection.rollBack(to.block)
-          chain = seal(script)
-          for (let from = kept + 1; from < chain.length; from += batchBlocks) {
-            await projection.apply(batchOf(chain.slice(from, from + batchBlocks)))
-          }
-        }
+        const chain = await leadAlong(projection, all, batchBlocks)
         const oracle = await straight(chain)
         assert.deepEqual(await dump(db), await dump(oracle))
         assert.equal((await db.selectFrom('gaps').selectAll().execute()).length, 0)

@@ -2,10 +2,11 @@
 import DataLoader from 'dataloader'
 import type { Kysely } from 'kysely'
 import type { Block } from '../../chain/types.ts'
-import type { Database, PlanRow, VendorRow } from '../schema.ts'
+import { HEADERS_PER_REQUEST_MAX } from '../limits.ts'
+import type { Database, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { Source } from '../store.ts'
-import { type At, type BlockInput, readBlock, readHead, standsAt } from './block-at.ts'
-import { type PlanFilter, planList, type PlanOrder } from './lists.ts'
+import { type At, type BlockInput, type Moment, readBlock, readHead, standsAt } from './block-at.ts'
+import { type Direction, historyList, type PlanFilter, planList, type PlanOrder, type Sorted } from './lists.ts'
 import {
   type Connection,
   connection,
@@ -19,7 +20,25 @@ import {
 /** A row as it stands at a block: what a node of the answer is made of. */
 export interface Seen<Row> {
   readonly row: Row
-  readonly at: At
+  readonly at: Moment
+}
+
+/** A row as it stood from a block until another, if that is known. */
+export interface Version<Row> {
+  readonly seen: Seen<Row>
+  readonly fromBlock: number
+  readonly toBlock: number | null
+}
+
+/** Rows of the tables whose history can be read. */
+export interface Rows {
+  readonly vendors: VendorRow
+  readonly plans: PlanRow
+  readonly orders: OrderRow
+}
+
+export interface HistoryArguments extends PageArguments {
+  readonly direction: Direction
 }
 
 export interface PlansArguments extends PageArguments {
@@ -44,9 +63,16 @@ export interface RequestContext extends Directory {
   /** Newest block that is never undone; -1 before the first. */
   finalizedNumber(): Promise<number>
   at(input: BlockInput | null | undefined): Promise<At>
-  vendor(key: string, at: At): Promise<Seen<VendorRow> | undefined>
-  plan(key: string, at: At): Promise<Seen<PlanRow> | undefined>
-  plansOf(vendorKey: string, args: PlansArguments, at: At): Promise<Connection<Seen<PlanRow>>>
+  vendor(key: string, at: Moment): Promise<Seen<VendorRow> | undefined>
+  plan(key: string, at: Moment): Promise<Seen<PlanRow> | undefined>
+  plansOf(vendorKey: string, args: PlansArguments, at: Moment): Promise<Connection<Seen<PlanRow>>>
+  /** Versions of a row up to a block. */
+  historyOf<Table extends Versioned>(
+    table: Table,
+    key: string,
+    args: HistoryArguments,
+    at: Moment,
+  ): Promise<Connection<Version<Rows[Table]>>>
 }
 
 /** Loaders by what they have in common, each made once a request. */
@@ -64,7 +90,7 @@ const once = <Value>(make: () => Value) => {
   return { get: () => (made ??= { value: make() }).value, peek: () => made?.value }
 }
 
-const align = <Row extends { readonly id: string }>(keys: readonly string[], rows: readonly Row[], at: At) => {
+const align = <Row extends { readonly id: string }>(keys: readonly string[], rows: readonly Row[], at: Moment) => {
   const found = new Map(rows.map((row) => [row.id, { row, at }]))
   return keys.map((key) => found.get(key))
 }
@@ -73,61 +99,75 @@ const align = <Row extends { readonly id: string }>(keys: readonly string[], row
 const nameOf = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner))
 
+/** Loaders of what stands at a block, by the block's number. */
+const perMoment = <Value>(make: (at: Moment) => Value) => {
+  const values = kept((name) => make({ number: Number(name) }))
+  return ({ number }: Moment): Value => values(`${number}`)
+}
+
+/** The same questions to the chain, but not too many of them. */
+const sparing = ({ readHeader }: Directory): Directory['readHeader'] => {
+  let left = HEADERS_PER_REQUEST_MAX
+  return async (number) => (left-- > 0 ? readHeader(number) : undefined)
+}
+
 export const createContext = (directory: Directory): RequestContext => {
   const { db } = directory
+  const readHeader = sparing(directory)
   const head = once(() => readHead(db))
   const finalized = once(async () => {
     const row = await db.selectFrom('checkpoint').select('finalized_number').executeTakeFirst()
     return row?.finalized_number ?? -1
   })
-  const ats = kept(async (name) => readBlock(directory, await head.get(), JSON.parse(name) as BlockInput))
+  const ats = kept(async (name) => readBlock({ db, readHeader }, await head.get(), JSON.parse(name) as BlockInput))
 
-  const vendors = kept((name) => {
-    const at = JSON.parse(name) as At
-    return new DataLoader<string, Seen<VendorRow> | undefined>(async (keys) => {
-      const rows = await db
-        .selectFrom('vendors')
-        .selectAll()
-        .where('id', 'in', keys)
-        .where(standsAt('vendors', at))
-        .execute()
-      return align(keys, rows, at)
-    })
-  })
-  const plans = kept((name) => {
-    const at = JSON.parse(name) as At
-    return new DataLoader<string, Seen<PlanRow> | undefined>(async (keys) => {
-      const rows = await db
-        .selectFrom('plans')
-        .selectAll()
-        .where('id', 'in', keys)
-        .where(standsAt('plans', at))
-        .execute()
-      return align(keys, rows, at)
-    })
-  })
+  const vendors = perMoment(
+    (at) =>
+      new DataLoader<string, Seen<VendorRow> | undefined>(async (keys) => {
+        const standing = db.selectFrom('vendors').selectAll().where(standsAt('vendors', at))
+        return align(keys, await standing.where('id', 'in', keys).execute(), at)
+      }),
+  )
+  const plans = perMoment(
+    (at) =>
+      new DataLoader<string, Seen<PlanRow> | undefined>(async (keys) => {
+        const standing = db.selectFrom('plans').selectAll().where(standsAt('plans', at))
+        return align(keys, await standing.where('id', 'in', keys).execute(), at)
+      }),
+  )
 
-  /** Pages of plans of many vendors, when each asks for the same kind of page. */
-  const planPages = (args: PlansArguments, at: At) => {
-    const { list, sorting } = planList(args.filter, args.orderBy, at)
+  /** Pages of many lists, one for each value of a column, when each asks for the same kind of page. */
+  const pagesPer = <Row extends object, Node>(
+    { list, sorting }: Sorted,
+    args: PageArguments,
+    column: string & keyof Row,
+    toNode: (row: Row) => Node,
+  ) => {
     const request = pageRequest(sorting, args)
     const counts = kept(
       (part) =>
         new DataLoader<string, number>(async (keys) => {
-          const found = await countRowsPer(db, list, request, part as Part, 'vendor_id', keys)
+          const found = await countRowsPer(db, list, request, part as Part, column, keys)
           return keys.map((key) => found.get(key) ?? 0)
         }),
     )
-    return new DataLoader<string, Connection<Seen<PlanRow>>>(async (keys) => {
-      const rows = await readPages<PlanRow>(db, list, request, 'vendor_id', keys)
-      const byVendor = Map.groupBy(rows, (row) => row.vendor_id)
-      return keys.map((key) => {
-        const toNode = (row: PlanRow) => ({ row, at })
-        return connection(request, byVendor.get(key) ?? [], toNode, (part) => counts(part).load(key))
-      })
+    return new DataLoader<string, Connection<Node>>(async (keys) => {
+      const rows = await readPages<Row>(db, list, request, column, keys)
+      const byValue = Map.groupBy(rows, (row) => row[column])
+      return keys.map((key) =>
+        connection(request, byValue.get(key as Row[typeof column]) ?? [], toNode, (part) => counts(part).load(key)),
+      )
     })
   }
-  const pagesByArguments = new Map<string, ReturnType<typeof planPages>>()
+  type Pages<Node> = DataLoader<string, Connection<Node>>
+  const pagesByArguments = new Map<string, unknown>()
+  /** Fields that ask the same of their parents are answered together. */
+  const pages = <Node>(asked: unknown, make: () => Pages<Node>): Pages<Node> => {
+    const name = nameOf(asked)
+    const made = (pagesByArguments.get(name) as Pages<Node> | undefined) ?? make()
+    pagesByArguments.set(name, made)
+    return made
+  }
 
   return {
     ...directory,
@@ -135,13 +175,22 @@ export const createContext = (directory: Directory): RequestContext => {
     askedHead: head.peek,
     finalizedNumber: finalized.get,
     at: (input) => (input ? ats(JSON.stringify(input)) : head.get()),
-    vendor: (key, at) => vendors(JSON.stringify(at)).load(key),
-    plan: (key, at) => plans(JSON.stringify(at)).load(key),
-    plansOf: async (vendorKey, args, at) => {
-      const name = nameOf([args, at])
-      const pages = pagesByArguments.get(name) ?? planPages(args, at)
-      pagesByArguments.set(name, pages)
-      return pages.load(vendorKey)
-    },
+    vendor: (key, at) => vendors(at).load(key),
+    plan: (key, at) => plans(at).load(key),
+    plansOf: async (vendorKey, args, at) =>
+      pages(['plans', args, at.number], () =>
+        pagesPer(planList(args.filter, args.orderBy, at), args, 'vendor_id', (row: PlanRow) => ({ row, at })),
+      ).load(vendorKey),
+    historyOf: async <Table extends Versioned>(table: Table, key: string, args: HistoryArguments, at: Moment) =>
+      pages(['history', table, args, at.number], () =>
+        pagesPer(historyList(table, args.direction, at), args, 'id', (row: Rows[Table]) => versionOf(row, at)),
+      ).load(key),
   }
 }
+
+/** What followed on a version is told up to the block that is answered for. */
+const versionOf = <Row extends VendorRow | PlanRow | OrderRow>(row: Row, at: Moment): Version<Row> => ({
+  seen: { row, at: { number: row.from_block, hash: row.block_hash } },
+  fromBlock: row.from_block,
+  toBlock: row.to_block > at.number ? null : row.to_block,
+})

@@ -2,7 +2,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import { encodeAmount, encodeFlag, searchable, vendorKey } from '../columns.ts'
 import { FILTER_LIST_MAX, SEARCH_LENGTH_MAX, SEARCH_WORDS_MAX } from '../limits.ts'
-import { type At, standsAt } from './block-at.ts'
+import type { Versioned } from '../schema.ts'
+import { type At, type Moment, standsAt } from './block-at.ts'
 import type { Sorting } from './cursor.ts'
 import { queryError } from './errors.ts'
 import type { List } from './page.ts'
@@ -34,9 +35,11 @@ export interface OrderFilter {
   readonly status?: OrderStatus | null
 }
 
+export type Direction = 'ASC' | 'DESC'
+
 export interface OrderBy<Field extends string> {
   readonly field: Field
-  readonly direction: 'ASC' | 'DESC'
+  readonly direction: Direction
 }
 
 export interface Sorted {
@@ -93,7 +96,7 @@ const cheaperThan =
     return price >= 2n ** 160n ? sql`1 = 1` : sql`${sql.ref(column)} <= ${encodeAmount(price)}`
   }
 
-const planConditions = (table: string, filter: PlanFilter, at: At): Condition[] => [
+const planConditions = (table: string, filter: PlanFilter, at: Moment): Condition[] => [
   standsAt(table, at),
   ...given(filter.vendorId, (id) => equals(`${table}.vendor_id`)(keyOf(id))),
   ...given(filter.onSale, (onSale) => equals(`${table}.on_sale`)(encodeFlag(onSale))),
@@ -153,7 +156,7 @@ export type PlanOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
 export const planList = (
   filter: PlanFilter | null | undefined,
   order: PlanOrder | null | undefined,
-  at: At,
+  at: Moment,
 ): Sorted => {
   if (order?.field === 'PRICE' && !filter?.token) {
     throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in the filter')
@@ -194,3 +197,9 @@ export const orderList = (
   const columns = { CHANGED: 'from_block', STARTED_AT: 'started_at', ENDS_AT: 'ends_at' }
   return { list: { source: sql.table('orders'), conditions }, sorting: sortedBy(columns, order) }
 }
+
+/** All versions that rows had up to a block: of each row one per block that changed it. */
+export const historyList = (table: Versioned, direction: Direction, { number }: Moment): Sorted => ({
+  list: { source: sql.table(table), conditions: [sql`listed.from_block <= ${number}`] },
+  sorting: { name: `HISTORY_${direction}`, columns: ['from_block'], descending: direction === 'DESC' },
+})

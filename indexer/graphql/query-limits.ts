@@ -24,7 +24,7 @@ interface Weight {
 type Variables = Readonly<Record<string, unknown>>
 
 /** Lists whose length the query chooses; `Profile` and `endpoints` are bounded by the contract. */
-const PAGED: ReadonlySet<string> = new Set(['vendors', 'plans', 'orders'])
+const PAGED: ReadonlySet<string> = new Set(['vendors', 'plans', 'orders', 'history'])
 
 const NOTHING: Weight = { depth: 0, aliases: 0, cost: 0 }
 

@@ -5,9 +5,9 @@ import { type ChainText, chainText } from '../../protocol/text.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { decodeAmount, decodeWords, planKey } from '../columns.ts'
 import { endpointsOf } from '../rows.ts'
-import type { GapRow, OrderRow, PlanRow, VendorRow } from '../schema.ts'
+import type { GapRow, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { At, BlockInput } from './block-at.ts'
-import type { PlansArguments, RequestContext, Seen } from './context.ts'
+import type { HistoryArguments, PlansArguments, RequestContext, Rows, Seen, Version } from './context.ts'
 import {
   type OrderFilter,
   orderList,
@@ -71,10 +71,22 @@ const versionEvidence = {
   evidence: ({ row }: Seen<EvidenceColumns & { from_block: number }>) => evidence(row, row.from_block),
 }
 
-const statusOf = ({ row, at }: Seen<OrderRow>): OrderStatus => {
+const statusOf = async ({ row, at }: Seen<OrderRow>, _: unknown, context: RequestContext): Promise<OrderStatus> => {
   if (row.cancelled === 1) return 'CANCELLED'
-  return row.ends_at > at.timestampSeconds ? 'RUNNING' : 'ENDED'
+  const { timestampSeconds } = at.timestampSeconds === undefined ? await context.at({ number: at.number }) : at
+  return row.ends_at > (timestampSeconds ?? 0) ? 'RUNNING' : 'ENDED'
 }
+
+const history = <Table extends Versioned>(table: Table) => ({
+  history: ({ row, at }: Seen<Rows[Table]>, args: HistoryArguments, context: RequestContext) =>
+    context.historyOf(table, row.id, args, at),
+})
+
+/** What a version is called by the kind of thing it is one of. */
+const versions = <Kind extends string, Row extends EvidenceColumns>(kind: Kind) => ({
+  [kind]: ({ seen }: Version<Row>) => seen,
+  evidence: ({ seen, fromBlock }: Version<Row>) => evidence(seen.row, fromBlock),
+})
 
 const profileOf = ({ row }: Seen<VendorRow>) => ({
   valid: row.profile_valid === 1,
@@ -145,8 +157,10 @@ export const resolvers = {
     planCount: ({ row }: Seen<VendorRow>) => row.plan_count,
     plans: ({ row, at }: Seen<VendorRow>, args: PlansArguments, context: RequestContext) =>
       context.plansOf(row.id, args, at),
+    ...history('vendors'),
     ...versionEvidence,
   },
+  VendorVersion: versions<'vendor', VendorRow>('vendor'),
 
   Plan: {
     id: ({ row }: Seen<PlanRow>) =>
@@ -161,8 +175,10 @@ export const resolvers = {
     maxPeriods: ({ row }: Seen<PlanRow>) => row.max_periods,
     settlement: ({ row }: Seen<PlanRow>) => row.settlement,
     onSale: ({ row }: Seen<PlanRow>) => row.on_sale === 1,
+    ...history('plans'),
     ...versionEvidence,
   },
+  PlanVersion: versions<'plan', PlanRow>('plan'),
 
   Order: {
     id: ({ row }: Seen<OrderRow>) => formatNodeId({ type: 'order', orderId: row.id }),
@@ -181,8 +197,10 @@ export const resolvers = {
     paid: ({ row }: Seen<OrderRow>) => decodeAmount(row.paid),
     refunded: ({ row }: Seen<OrderRow>) => decodeAmount(row.refunded),
     withdrawn: ({ row }: Seen<OrderRow>) => decodeAmount(row.withdrawn),
+    ...history('orders'),
     ...versionEvidence,
   },
+  OrderVersion: versions<'order', OrderRow>('order'),
 
   Gap: { evidence: (row: GapRow) => evidence(row, row.block_number) },
 

@@ -209,6 +209,19 @@ type Vendor implements Node {
     "Only what comes before this cursor."
     before: String
   ): PlanConnection!
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): VendorVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -237,6 +250,19 @@ type Plan implements Node {
   settlement: Settlement!
   "Whether the vendor offers the plan; it can be bought when the vendor is active too."
   onSale: Boolean!
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): PlanVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -281,6 +307,19 @@ type Order implements Node {
   refunded: BigInt!
   "All that the vendor has withdrawn."
   withdrawn: BigInt!
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): OrderVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -473,6 +512,102 @@ type OrderEdge {
   cursor: String!
   "The order."
   node: Order!
+}
+
+"A vendor as it stood for some time."
+type VendorVersion {
+  "The vendor as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  vendor: Vendor!
+  "The block that made it so: from its end on the vendor stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the vendor stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of a vendor."
+type VendorVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [VendorVersionEdge!]!
+  "The versions of this page."
+  nodes: [VendorVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of a vendor with its place in the history."
+type VendorVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: VendorVersion!
+}
+
+"A plan as it stood for some time."
+type PlanVersion {
+  "The plan as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  plan: Plan!
+  "The block that made it so: from its end on the plan stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the plan stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of a plan."
+type PlanVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [PlanVersionEdge!]!
+  "The versions of this page."
+  nodes: [PlanVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of a plan with its place in the history."
+type PlanVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: PlanVersion!
+}
+
+"An order as it stood for some time."
+type OrderVersion {
+  "The order as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  order: Order!
+  "The block that made it so: from its end on the order stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the order stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of an order."
+type OrderVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [OrderVersionEdge!]!
+  "The versions of this page."
+  nodes: [OrderVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of an order with its place in the history."
+type OrderVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: OrderVersion!
 }
 
 "What the directory is about and how far it is."
