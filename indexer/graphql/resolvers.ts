@@ -7,7 +7,8 @@ import { decodeAmount, decodeWords, planKey } from '../columns.ts'
 import { endpointsOf } from '../rows.ts'
 import type { GapRow, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { At, BlockInput } from './block-at.ts'
-import type { HistoryArguments, PlansArguments, RequestContext, Rows, Seen, Version } from './context.ts'
+import type { PlansArguments, RequestContext, Seen } from './context.ts'
+import { type HistoryArguments, historyOf, type Rows, type Version } from './history.ts'
 import {
   type OrderFilter,
   orderList,
@@ -78,8 +79,8 @@ const statusOf = async ({ row, at }: Seen<OrderRow>, _: unknown, context: Reques
 }
 
 const history = <Table extends Versioned>(table: Table) => ({
-  history: ({ row, at }: Seen<Rows[Table]>, args: HistoryArguments, context: RequestContext) =>
-    context.historyOf(table, row.id, args, at),
+  history: (seen: Seen<Rows[Table]>, args: HistoryArguments, context: RequestContext) =>
+    historyOf(context, table, seen, args),
 })
 
 /** What a version is called by the kind of thing it is one of. */
