@@ -34,5 +34,8 @@ export const SEARCH_LENGTH_MAX = 256
 /** Headers that one request may have us ask the chain for: old blocks whose time or hash we do not hold. */
 export const HEADERS_PER_REQUEST_MAX = 32
 
+/** Tokens whose sums are told at once; of more, others are asked for by name. */
+export const TOKENS_TOLD_MAX = 100
+
 /** Keys or ids listed in a filter. */
 export const FILTER_LIST_MAX = 100

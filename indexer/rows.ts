@@ -46,6 +46,7 @@ export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow =>
     regions: encodeWords(regions),
     search_text: searchable([title, description, ...serviceTypes, ...regions].join('\n')),
     plan_count: vendor.planCount,
+    created_block: vendor.createdBlock,
   }
 }
 
@@ -66,6 +67,7 @@ export const vendorState = (row: VendorRow): VendorState => ({
   endpoints: endpointsOf(row),
   profile: chainText(row.profile),
   planCount: row.plan_count,
+  createdBlock: row.created_block,
 })
 
 /** Price of a day, rounded up: rounded down, a plan could seem free. */
@@ -88,6 +90,7 @@ export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
   title: plan.title.text,
   on_sale: encodeFlag(plan.onSale),
   price_per_day: encodeAmount(pricePerDay(plan)),
+  created_block: plan.createdBlock,
 })
 
 export const planState = (row: PlanRow): PlanState => ({
@@ -100,6 +103,7 @@ export const planState = (row: PlanRow): PlanState => ({
   settlement: row.settlement as Settlement,
   title: chainText(row.title_bytes),
   onSale: row.on_sale === 1,
+  createdBlock: row.created_block,
 })
 
 export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
@@ -108,6 +112,7 @@ export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
   vendor_id: vendorKey(order.vendorId),
   plan_id: order.planId,
   key_hash: order.keyHash,
+  token: order.token ?? '',
   controller: order.controller,
   started_at: order.startedAt,
   ends_at: order.endsAt,
@@ -116,6 +121,7 @@ export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
   paid: encodeAmount(order.paid),
   refunded: encodeAmount(order.refunded),
   withdrawn: encodeAmount(order.withdrawn),
+  created_block: order.createdBlock,
 })
 
 export const orderState = (row: OrderRow): OrderState => ({
@@ -123,6 +129,7 @@ export const orderState = (row: OrderRow): OrderState => ({
   vendorId: BigInt(row.vendor_id),
   planId: row.plan_id,
   keyHash: row.key_hash as Hex,
+  token: row.token === '' ? undefined : (row.token as Address),
   controller: row.controller as Address,
   startedAt: row.started_at,
   endsAt: row.ends_at,
@@ -131,6 +138,7 @@ export const orderState = (row: OrderRow): OrderState => ({
   paid: decodeAmount(row.paid),
   refunded: decodeAmount(row.refunded),
   withdrawn: decodeAmount(row.withdrawn),
+  createdBlock: row.created_block,
 })
 
 export const gapRow = (gap: Gap): GapRow => ({

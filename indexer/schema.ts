@@ -1,7 +1,7 @@
 /**
  * The directory's tables, for SQLite and PostgreSQL alike.
  *
- * `vendors`, `plans` and `orders` are versioned: a row holds from the end of block `from_block` until the end of
+ * `vendors`, `plans` and `orders` are versioned, and so are the sums over them: a row holds from the end of block `from_block` until the end of
  * `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`, and undoing all blocks
  * after N is deleting rows with a later `from_block` and reopening rows with a later `to_block`. Several changes in
  * one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps blobs as they
@@ -19,11 +19,16 @@ interface EvidenceColumns {
   log_index: number
 }
 
-interface VersionColumns extends EvidenceColumns {
+interface SpanColumns {
   /** First block at whose end the row holds. */
   from_block: number
   /** First block at whose end it no longer holds; `OPEN` while it stands. */
   to_block: number
+}
+
+interface VersionColumns extends EvidenceColumns, SpanColumns {
+  /** Block of the first version. */
+  created_block: number
 }
 
 /** One row: which contracts on which chain this database is about. */
@@ -123,6 +128,8 @@ export interface OrdersTable extends VersionColumns {
   plan_id: number
   /** The buyer's keyId. */
   key_hash: string
+  /** The plan's token; empty while the plan is unknown. */
+  token: string
   /** Who may cancel; the zero address for nobody. */
   controller: string
   /** Start of the current run, unix seconds. */
@@ -139,6 +146,35 @@ export interface OrdersTable extends VersionColumns {
   refunded: string
   /** Amount the vendor has withdrawn so far. */
   withdrawn: string
+}
+
+/** How many there are of what. One row. */
+export interface TotalsTable extends SpanColumns {
+  /** Empty. */
+  id: string
+  vendors: number
+  active_vendors: number
+  plans: number
+  plans_on_sale: number
+  orders: number
+}
+
+/** What was paid in a token, to one vendor and to all: sums over the rows of `orders`. */
+export interface VolumesTable extends SpanColumns {
+  /** `volumeKey`. */
+  id: string
+  /** `vendorKey`; empty for all vendors together. */
+  vendor_id: string
+  /** As of the orders. */
+  token: string
+  /** How many orders. */
+  orders: number
+  /** Amounts. */
+  paid: string
+  refunded: string
+  withdrawn: string
+  /** Amount paid and not refunded. */
+  volume: string
 }
 
 /** Places where the chain's own counters show that a log is missing or came twice. */
@@ -173,6 +209,8 @@ export interface Database {
   vendors: VendorsTable
   plans: PlansTable
   orders: OrdersTable
+  totals: TotalsTable
+  volumes: VolumesTable
   gaps: GapsTable
   undecodable_logs: UndecodableLogsTable
 }
@@ -180,12 +218,18 @@ export interface Database {
 export type VendorRow = Selectable<VendorsTable>
 export type PlanRow = Selectable<PlansTable>
 export type OrderRow = Selectable<OrdersTable>
+export type TotalsRow = Selectable<TotalsTable>
+export type VolumeRow = Selectable<VolumesTable>
 export type GapRow = Selectable<GapsTable>
 export type UndecodableLogRow = Insertable<UndecodableLogsTable>
 
 /** The tables whose rows are versioned. */
 export const VERSIONED = ['vendors', 'plans', 'orders'] as const
 export type Versioned = (typeof VERSIONED)[number]
+
+/** The tables whose rows are versioned and follow from the others. */
+export const SUMMED = ['totals', 'volumes'] as const
+export type Summed = (typeof SUMMED)[number]
 
 /** The tables whose rows are written once, with the block that tells them. */
 export const RECORDED = ['gaps', 'undecodable_logs'] as const
@@ -197,12 +241,13 @@ const bytes = (names: readonly string[]) => names.map((name) => [name, 'bytea'] 
 type Column = readonly [name: string, type: 'text' | 'bigint' | 'bytea']
 
 const EVIDENCE: readonly Column[] = [...text(['block_hash', 'transaction_hash']), ...integers(['log_index'])]
-const VERSION: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to_block']), ...EVIDENCE]
+const SPAN: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to_block'])]
+const VERSION: readonly Column[] = [...SPAN, ...EVIDENCE, ...integers(['created_block'])]
 
 const VENDOR_TEXT = ['owner', 'pending_owner', 'operator', 'payout', 'signing_key', 'encryption_key', 'endpoints']
 const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_text']
 const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'price_per_day']
-const ORDER_TEXT = ['vendor_id', 'key_hash', 'controller', 'paid', 'refunded', 'withdrawn']
+const ORDER_TEXT = ['vendor_id', 'key_hash', 'token', 'controller', 'paid', 'refunded', 'withdrawn']
 
 const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]; key: readonly string[] }>> = {
   source: { columns: [...integers(['id']), ...text(['chain_id', 'registry', 'payments'])], key: ['id'] },
@@ -237,6 +282,18 @@ const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]
     ],
     key: ['id', 'from_block'],
   },
+  totals: {
+    columns: [...SPAN, ...integers(['vendors', 'active_vendors', 'plans', 'plans_on_sale', 'orders'])],
+    key: ['id', 'from_block'],
+  },
+  volumes: {
+    columns: [
+      ...SPAN,
+      ...text(['vendor_id', 'token', 'paid', 'refunded', 'withdrawn', 'volume']),
+      ...integers(['orders']),
+    ],
+    key: ['id', 'from_block'],
+  },
   gaps: {
     columns: [...integers(['block_number']), ...EVIDENCE, ...text(['kind', 'subject', 'expected', 'found'])],
     key: ['block_number', 'log_index'],
@@ -255,16 +312,25 @@ const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]
 /** What is looked up other than by key: what stands at a block, and what a rollback undoes. */
 const FIRST_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] = [
   ['blocks', ['hash']],
-  ['vendors', ['to_block', 'id']],
+  ['vendors', ['to_block', 'id', 'from_block']],
   ['vendors', ['from_block']],
-  ['plans', ['to_block', 'id']],
+  ['plans', ['to_block', 'id', 'from_block']],
   ['plans', ['from_block']],
   ['plans', ['vendor_id', 'to_block']],
-  ['plans', ['token', 'price_per_day', 'to_block']],
-  ['orders', ['to_block', 'id']],
+  ['plans', ['token', 'price_per_day', 'id']],
+  ['plans', ['created_block', 'id']],
+  ['orders', ['to_block', 'id', 'from_block']],
   ['orders', ['from_block']],
   ['orders', ['vendor_id', 'to_block']],
   ['orders', ['key_hash', 'to_block']],
+  ['orders', ['started_at', 'id']],
+  ['orders', ['ends_at', 'id', 'from_block', 'to_block', 'cancelled']],
+  ['totals', ['to_block']],
+  ['totals', ['from_block']],
+  ['volumes', ['to_block']],
+  ['volumes', ['from_block']],
+  ['volumes', ['vendor_id', 'to_block']],
+  ['volumes', ['token', 'volume', 'vendor_id']],
 ]
 
 const first: Migration = {

@@ -5,7 +5,7 @@ import SqliteDatabase from 'better-sqlite3'
 import fc from 'fast-check'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { OPEN } from './columns.ts'
-import { type Database, RECORDED, VERSIONED } from './schema.ts'
+import { type Database, RECORDED, SUMMED, VERSIONED } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
 import {
   address,
@@ -24,7 +24,7 @@ import {
 
 /** Every row of every table, in an order of its own. */
 const dump = async (db: Kysely<Database>) => {
-  const tables = ['blocks', ...VERSIONED, ...RECORDED] as const
+  const tables = ['blocks', ...VERSIONED, ...SUMMED, ...RECORDED] as const
   const dumped: Record<string, unknown[]> = {}
   for (const table of tables) {
     const { rows } = await sql<object>`select * from ${sql.table(table)}`.execute(db)
@@ -36,7 +36,7 @@ const dump = async (db: Kysely<Database>) => {
 /** Rows that stand at the end of a block, without the columns that tell for how long. */
 const standing = async (db: Kysely<Database>, number: number) => {
   const found: Record<string, unknown[]> = {}
-  for (const table of VERSIONED) {
+  for (const table of [...VERSIONED, ...SUMMED]) {
     const query = sql<{ to_block: number }>`
       select * from ${sql.table(table)} where from_block <= ${number} and to_block > ${number} order by id`
     found[table] = (await query.execute(db)).rows.map((row) => ({ ...row, to_block: OPEN }))

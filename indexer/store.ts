@@ -10,8 +10,9 @@ import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
 import { SQL_VALUES_MAX } from './limits.ts'
 import { gapRow, orderRow, orderState, planRow, planState, undecodableLogRow, vendorRow, vendorState } from './rows.ts'
-import { type Database, migrate, RECORDED, VERSIONED, type Versioned } from './schema.ts'
-import { foldBatch, type Standings, touchedKeys, type Version } from './working-set.ts'
+import { type Database, migrate, RECORDED, SUMMED, type Summed, VERSIONED, type Versioned } from './schema.ts'
+import { type Increments, incrementsOf, summed, sumRow, type Sums, sumState } from './sums.ts'
+import { foldBatch, type Standings, touchedKeys } from './working-set.ts'
 
 /** What a database is about; it never changes. */
 export interface Source extends Contracts {
@@ -68,16 +69,20 @@ export const createProjection = (db: Kysely<Database>): Projection => ({
 
 const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void> => {
   const standings = await readStandings(db, touchedKeys(batch.events))
-  const before = {
-    vendors: keysOf(standings, 'vendors'),
-    plans: keysOf(standings, 'plans'),
-    orders: keysOf(standings, 'orders'),
+  const before: Standings = {
+    vendors: new Map(standings.vendors),
+    plans: new Map(standings.plans),
+    orders: new Map(standings.orders),
   }
-  const { versions, gaps } = foldBatch(standings, await readVendorCount(db), batch.events)
+  const folded = foldBatch(standings, await readVendorCount(db), batch.events)
+  const { versions, gaps } = folded
 
   await writeVersions(db, 'vendors', versions.vendors, before.vendors, vendorRow)
   await writeVersions(db, 'plans', versions.plans, before.plans, planRow)
   await writeVersions(db, 'orders', versions.orders, before.orders, orderRow)
+  const increments = incrementsOf(before, folded)
+  await addUp(db, 'totals', increments)
+  await addUp(db, 'volumes', increments)
   await insert(db, 'gaps', gaps.map(gapRow))
   await insert(db, 'undecodable_logs', batch.undecodable.map(undecodableLogRow))
   await insert(
@@ -98,7 +103,19 @@ const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void
     .execute()
 }
 
-const keysOf = (standings: Standings, table: Versioned): ReadonlySet<string> => new Set(standings[table].keys())
+const addUp = async <Table extends Summed>(
+  db: Transaction<Database>,
+  table: Table,
+  increments: Increments,
+): Promise<void> => {
+  const standing = new Map<string, Sums[Table]>()
+  for (const ids of chunks([...increments[table].keys()], SQL_VALUES_MAX)) {
+    const query = sql<Parameters<(typeof sumState)[Table]>[0]>`
+      select * from ${sql.table(table)} where id in (${sql.join(ids)}) and +to_block = ${OPEN}`
+    for (const row of (await query.execute(db)).rows) standing.set(row.id, sumState[table](row as never))
+  }
+  await writeVersions(db, table, summed(table, standing, increments[table]), standing, sumRow[table])
+}
 
 const readVendorCount = async (db: Transaction<Database>): Promise<bigint> => {
   const row = await db
@@ -137,15 +154,15 @@ const readStandings = async (db: Transaction<Database>, keys: ReturnType<typeof 
 }
 
 /** Closes the rows that stood, and inserts the new versions, each until the next. */
-const writeVersions = async <State, Row extends { readonly id: string; readonly from_block: number }>(
+const writeVersions = async <State, By extends { readonly blockNumber: number }>(
   db: Transaction<Database>,
-  table: Versioned,
-  versions: ReadonlyMap<string, readonly Version<State>[]>,
-  stood: ReadonlySet<string>,
-  toRow: (state: State, evidence: Version<State>['evidence']) => Row,
+  table: Versioned | Summed,
+  versions: ReadonlyMap<string, readonly { readonly state: State; readonly evidence: By }[]>,
+  stood: ReadonlyMap<string, unknown>,
+  toRow: (state: State, evidence: By) => object,
 ): Promise<void> => {
   const closed: (readonly [key: string, block: number])[] = []
-  const rows: Row[] = []
+  const rows: object[] = []
   for (const [key, all] of versions) {
     const since = all[0]?.evidence.blockNumber
     if (stood.has(key) && since !== undefined) closed.push([key, since])
@@ -174,7 +191,7 @@ const insert = async (db: Transaction<Database>, table: keyof Database, rows: re
 }
 
 const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<void> => {
-  for (const table of VERSIONED) {
+  for (const table of [...VERSIONED, ...SUMMED]) {
     await db.deleteFrom(table).where('from_block', '>', number).execute()
     await db
       .updateTable(table)

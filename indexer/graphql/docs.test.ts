@@ -12,7 +12,10 @@ describe('docs/queries.md', () => {
   for (const document of documents) {
     it(getOperationAST(parse(document))?.name?.value ?? document, async () => {
       const { ask } = await directoryOf(
-        chainOf([doing('register', 0, 0), doing('add-plan', 0, 3)], [doing('buy', 0, 4), doing('profile', 0, 1)]),
+        chainOf(
+          [doing('register', 0, 0), doing('add-plan', 0, 3), doing('add-plan', 0, 4)],
+          [doing('buy', 0, 0), doing('buy', 0, 1), doing('profile', 0, 1)],
+        ),
       )
       const answer = await ask<object>(document)
       assert.deepEqual(codesOf(answer), [])

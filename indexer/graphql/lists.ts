@@ -32,6 +32,7 @@ export interface OrderFilter {
   readonly planId?: number | null
   readonly keyHashes?: readonly string[] | null
   readonly controller?: string | null
+  readonly token?: string | null
   readonly status?: OrderStatus | null
 }
 
@@ -105,17 +106,45 @@ const planConditions = (table: string, filter: PlanFilter, at: Moment): Conditio
   ...given(filter.maxPricePerDay, cheaperThan(`${table}.price_per_day`, filter.token)),
 ]
 
-const sortedBy = (columns: Readonly<Record<string, string>>, order: OrderBy<string> | null | undefined): Sorting => {
+/** @param columns those that the rows are sorted by before their ids, and what stands for the id where it is not `id` */
+const sortedBy = (
+  columns: Readonly<Record<string, readonly [column: string, id?: string]>>,
+  order: OrderBy<string> | null | undefined,
+): Sorting => {
   const { field, direction } = order ?? { field: 'ID', direction: 'ASC' }
-  const column = columns[field]
+  const [column, id = 'id'] = columns[field] ?? []
   return {
     name: `${field}_${direction}`,
-    columns: column === undefined ? ['id'] : [column, 'id'],
+    columns: column === undefined ? [id] : [column, id],
     descending: direction === 'DESC',
   }
 }
 
-export type VendorOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+export interface VendorOrder extends OrderBy<'ID' | 'CREATED' | 'CHANGED' | 'PRICE' | 'VOLUME'> {
+  readonly token?: string | null
+}
+
+/** Vendors with what they are sorted by, in a column of its own. */
+const vendorSource = (order: VendorOrder | null | undefined, plan: PlanFilter, at: At): RawBuilder<unknown> => {
+  const plans = (table: string) => sql.join(planConditions(table, plan, at), sql` and `)
+  switch (order?.field) {
+    case 'PRICE':
+      if (!plan.token) throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in `filter.plan`')
+      // Plans come by price from an index, and each vendor's first is kept: a page reads little more than its rows.
+      return sql`(select vendors.*, offers.price_per_day as cheapest, offers.id as offer
+        from plans as offers join vendors on vendors.id = offers.vendor_id
+        where ${plans('offers')} and not exists (
+          select 1 from plans where plans.vendor_id = offers.vendor_id and ${plans('plans')}
+            and (plans.price_per_day, plans.id) < (offers.price_per_day, offers.id)))`
+    case 'VOLUME':
+      if (!order.token) throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by volume needs `token` in `orderBy`')
+      return sql`(select vendors.*, earned.volume, earned.vendor_id as earner
+        from volumes as earned join vendors on vendors.id = earned.vendor_id
+        where earned.token = ${order.token} and ${standsAt('earned', at)})`
+    default:
+      return sql.table('vendors')
+  }
+}
 
 /** @throws ERR_FILTER_INVALID | ERR_SEARCH_INVALID | ERR_ORDER_NEEDS_TOKEN */
 export const vendorList = (
@@ -124,16 +153,12 @@ export const vendorList = (
   order: VendorOrder | null | undefined,
   at: At,
 ): Sorted => {
-  const byPrice = order?.field === 'PRICE'
-  if (byPrice && !filter?.plan?.token) {
-    throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in `filter.plan`')
-  }
   const plans = (planFilter: PlanFilter) => sql.join(planConditions('plans', planFilter, at), sql` and `)
-  const source = byPrice
-    ? sql`(select vendors.*, offers.cheapest from vendors join (
-        select vendor_id, min(price_per_day) as cheapest from plans where ${plans(filter?.plan ?? {})} group by vendor_id
-      ) as offers on offers.vendor_id = vendors.id)`
-    : sql.table('vendors')
+  const source = vendorSource(order, filter?.plan ?? {}, at)
+  const withPlan = given(
+    filter?.plan,
+    (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
+  )
   const conditions = [
     standsAt('listed', at),
     ...given(filter?.ids, (ids) => oneOf('listed.id', ids.map(keyOf))),
@@ -142,15 +167,19 @@ export const vendorList = (
     ...given(filter?.serviceType, containsWord('listed.service_types')),
     ...given(filter?.region, containsWord('listed.regions')),
     ...given(search, searched('listed.search_text')),
-    ...given(
-      byPrice ? undefined : filter?.plan,
-      (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
-    ),
   ]
-  return { list: { source, conditions }, sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'cheapest' }, order) }
+  // Ids are given in the order of registration.
+  const columns = { CHANGED: ['from_block'], PRICE: ['cheapest', 'offer'], VOLUME: ['volume', 'earner'] } as const
+  const sorting = sortedBy(columns, order)
+  const name = order?.field === 'VOLUME' ? `${sorting.name}_${order.token}` : sorting.name
+  const list =
+    order?.field === 'PRICE'
+      ? { source, conditions, counted: { source: sql.table('vendors'), conditions: [...conditions, ...withPlan] } }
+      : { source, conditions: [...conditions, ...withPlan] }
+  return { list, sorting: { ...sorting, name } }
 }
 
-export type PlanOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+export type PlanOrder = OrderBy<'ID' | 'CREATED' | 'CHANGED' | 'PRICE'>
 
 /** @throws ERR_ORDER_NEEDS_TOKEN */
 export const planList = (
@@ -163,7 +192,7 @@ export const planList = (
   }
   return {
     list: { source: sql.table('plans'), conditions: planConditions('listed', filter ?? {}, at) },
-    sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'price_per_day' }, order),
+    sorting: sortedBy({ CREATED: ['created_block'], CHANGED: ['from_block'], PRICE: ['price_per_day'] }, order),
   }
 }
 
@@ -192,9 +221,10 @@ export const orderList = (
     ...given(filter?.planId, equals('listed.plan_id')),
     ...given(filter?.keyHashes, (hashes) => oneOf('listed.key_hash', hashes)),
     ...given(filter?.controller, equals('listed.controller')),
+    ...given(filter?.token, equals('listed.token')),
     ...given(filter?.status, hasStatus(at)),
   ]
-  const columns = { CHANGED: 'from_block', STARTED_AT: 'started_at', ENDS_AT: 'ends_at' }
+  const columns = { CHANGED: ['from_block'], STARTED_AT: ['started_at'], ENDS_AT: ['ends_at'] } as const
   return { list: { source: sql.table('orders'), conditions }, sorting: sortedBy(columns, order) }
 }
 

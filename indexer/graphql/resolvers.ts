@@ -25,6 +25,7 @@ import { formatNodeId, readNode } from './node.ts'
 import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
 import { orderAt, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
+import { orderCountOf, readStats, type VolumesArguments, volumesOf } from './sums.ts'
 
 interface AtBlock {
   readonly block?: BlockInput | null
@@ -135,6 +136,9 @@ export const resolvers = {
     async node(_: unknown, args: AtBlock & { id: string }, context: RequestContext) {
       return readNode(context, args.id, await context.at(args.block))
     },
+    async stats(_: unknown, args: AtBlock, context: RequestContext) {
+      return readStats(context, await context.at(args.block))
+    },
     async _meta(_: unknown, args: AtBlock, context: RequestContext) {
       return readMeta(context, await context.at(args.block))
     },
@@ -156,6 +160,11 @@ export const resolvers = {
     endpoints: ({ row }: Seen<VendorRow>) => endpointsOf(row).map(text),
     profile: profileOf,
     planCount: ({ row }: Seen<VendorRow>) => row.plan_count,
+    createdBlock: ({ row }: Seen<VendorRow>) => row.created_block,
+    orderCount: ({ row, at }: Seen<VendorRow>, _: unknown, context: RequestContext) =>
+      orderCountOf(context, row.id, at),
+    volumes: ({ row, at }: Seen<VendorRow>, args: VolumesArguments, context: RequestContext) =>
+      volumesOf(context, row.id, args, at),
     plans: ({ row, at }: Seen<VendorRow>, args: PlansArguments, context: RequestContext) =>
       context.plansOf(row.id, args, at),
     ...history('vendors'),
@@ -176,6 +185,7 @@ export const resolvers = {
     maxPeriods: ({ row }: Seen<PlanRow>) => row.max_periods,
     settlement: ({ row }: Seen<PlanRow>) => row.settlement,
     onSale: ({ row }: Seen<PlanRow>) => row.on_sale === 1,
+    createdBlock: ({ row }: Seen<PlanRow>) => row.created_block,
     ...history('plans'),
     ...versionEvidence,
   },
@@ -190,6 +200,7 @@ export const resolvers = {
       context.plan(planKey(BigInt(row.vendor_id), row.plan_id), at),
     planId: ({ row }: Seen<OrderRow>) => row.plan_id,
     keyHash: ({ row }: Seen<OrderRow>) => row.key_hash,
+    token: ({ row }: Seen<OrderRow>) => (row.token === '' ? null : somebody(row.token as Address)),
     controller: ({ row }: Seen<OrderRow>) => somebody(row.controller),
     status: statusOf,
     startedAt: ({ row }: Seen<OrderRow>) => row.started_at,
@@ -198,6 +209,7 @@ export const resolvers = {
     paid: ({ row }: Seen<OrderRow>) => decodeAmount(row.paid),
     refunded: ({ row }: Seen<OrderRow>) => decodeAmount(row.refunded),
     withdrawn: ({ row }: Seen<OrderRow>) => decodeAmount(row.withdrawn),
+    createdBlock: ({ row }: Seen<OrderRow>) => row.created_block,
     ...history('orders'),
     ...versionEvidence,
   },

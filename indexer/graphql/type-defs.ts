@@ -91,6 +91,12 @@ type Query {
     block: BlockInput
   ): Node
 
+  "How many there are of what, and what was paid."
+  stats(
+    "The block to answer for; the newest when left out."
+    block: BlockInput
+  ): Stats!
+
   "How far the directory is, and whether it can prove that it has missed nothing."
   _meta(
     "The block to answer for; the newest when left out."
@@ -194,6 +200,15 @@ type Vendor implements Node {
   profile: Profile!
   "How many plans it has ever had; their ids are 1 to this number."
   planCount: Int!
+  "Block of its registration."
+  createdBlock: Int!
+  "How many orders it ever had."
+  orderCount: Int!
+  "What was paid to it, one entry for each token it was paid in; most orders first, at most 100."
+  volumes(
+    "Only these tokens, at most 100; the zero address is the native coin."
+    tokens: [Address!]
+  ): [Volume!]!
   "Its plans, on sale or not."
   plans(
     "Conditions that all must hold; \`vendorId\` is not needed here."
@@ -250,6 +265,8 @@ type Plan implements Node {
   settlement: Settlement!
   "Whether the vendor offers the plan; it can be bought when the vendor is active too."
   onSale: Boolean!
+  "Block in which it was added."
+  createdBlock: Int!
   "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
   history(
     "\`DESC\`: newest first."
@@ -291,6 +308,8 @@ type Order implements Node {
   planId: Int!
   "The buyer's keyId: SHA-256(SHA-256(ASCII of the JWK's \`n\`))."
   keyHash: Bytes32!
+  "What amounts are in: the plan's ERC-20 contract, or null for the chain's native coin."
+  token: Address
   "Account that may cancel, if any."
   controller: Address
   "Whether the time goes on at the block that is answered for, by that block's own time."
@@ -307,6 +326,8 @@ type Order implements Node {
   refunded: BigInt!
   "All that the vendor has withdrawn."
   withdrawn: BigInt!
+  "Block in which it was first bought."
+  createdBlock: Int!
   "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
   history(
     "\`DESC\`: newest first."
@@ -374,6 +395,8 @@ input OrderFilter {
   keyHashes: [Bytes32!]
   "Can be cancelled by this account."
   controller: Address
+  "Paid in this token; the zero address is the native coin."
+  token: Address
   "Stands so at the time of the block that is answered for."
   status: OrderStatus
 }
@@ -392,16 +415,22 @@ input VendorOrder {
   field: VendorOrderField! = ID
   "Which end comes first."
   direction: Direction! = ASC
+  "The token that volumes are in, for \`VOLUME\`; the zero address is the native coin."
+  token: Address
 }
 
 "What vendors can be sorted by."
 enum VendorOrderField {
-  "By id, which is by age."
+  "By id."
   ID
+  "By age: in the order of registration, which is that of ids."
+  CREATED
   "By the block of the last change."
   CHANGED
   "By the cheapest day among the plans that meet \`filter.plan\`, which must name a token; vendors without are left out."
   PRICE
+  "By what was paid to it and not refunded in \`token\`, which must be given; vendors that were never paid in it are left out."
+  VOLUME
 }
 
 "How to sort plans; equal ones are sorted by vendor and plan id."
@@ -416,6 +445,8 @@ input PlanOrder {
 enum PlanOrderField {
   "By vendor id, then plan id."
   ID
+  "By age: the block in which it was added."
+  CREATED
   "By the block of the last change."
   CHANGED
   "By the price of a day; \`filter.token\` must be given."
@@ -608,6 +639,45 @@ type OrderVersionEdge {
   cursor: String!
   "The version."
   node: OrderVersion!
+}
+
+"How many there are of what at a block, and what was paid until then."
+type Stats {
+  "The block that is answered for."
+  block: Block!
+  "Vendors ever registered."
+  vendors: Int!
+  "Vendors that take new orders."
+  activeVendors: Int!
+  "Plans ever added."
+  plans: Int!
+  "Plans that their vendors offer, active or not."
+  plansOnSale: Int!
+  "Orders ever bought; buying again for the same key and plan makes no new one."
+  orders: Int!
+  "Orders that are paid until later than the block and not cancelled."
+  runningOrders: Int!
+  "What was paid to all vendors, one entry for each token; most orders first, at most 100."
+  volumes(
+    "Only these tokens, at most 100; the zero address is the native coin."
+    tokens: [Address!]
+  ): [Volume!]!
+}
+
+"What was paid for orders in one token, in its smallest units."
+type Volume {
+  "The ERC-20 contract; null for the chain's native coin."
+  token: Address
+  "How many orders are of plans with a price in it."
+  orders: Int!
+  "All that was ever paid."
+  paid: BigInt!
+  "All that was returned to buyers."
+  refunded: BigInt!
+  "All that vendors have withdrawn."
+  withdrawn: BigInt!
+  "Paid and not refunded."
+  volume: BigInt!
 }
 
 "What the directory is about and how far it is."
