@@ -41,6 +41,3 @@ export const encodeFlag = (flag: boolean): number => (flag ? 1 : 0)
 export const encodeWords = (words: readonly string[]): string => (words.length === 0 ? '' : `|${words.join('|')}|`)
 
 export const decodeWords = (text: string): string[] => text.split('|').filter((word) => word !== '')
-
-/** Text as it is searched: case and compatibility forms do not matter. */
-export const searchable = (text: string): string => text.normalize('NFKC').toLowerCase()

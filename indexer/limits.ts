@@ -25,8 +25,18 @@ export const QUERY_ALIASES_MAX = 30
 /** Fields that an answer may hold, if every page were full: about a megabyte. */
 export const QUERY_COST_MAX = 50_000
 
-/** Words of a search; each costs a comparison per vendor. */
-export const SEARCH_WORDS_MAX = 8
+/** Words of a search; each costs a look into the index. In some scripts every character is a word. */
+export const SEARCH_WORDS_MAX = 16
+
+/** Words that a vendor and a plan are found by: more than fit the profile and the title that the contract takes. */
+export const VENDOR_WORDS_MAX = 1024
+export const PLAN_WORDS_MAX = 128
+
+/** UTF-16 units of a word that are compared. */
+export const WORD_LENGTH_MAX = 64
+
+/** Vendors that have a word are counted up to this number: enough to know the rarest of some words. */
+export const WORD_COUNT_MAX = 1000
 
 /** Characters of a search. */
 export const SEARCH_LENGTH_MAX = 256

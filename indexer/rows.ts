@@ -3,10 +3,11 @@ import type { Settlement, UndecodableLog } from '../chain/events.ts'
 import type { Address, Evidence, Hex } from '../chain/types.ts'
 import { fromHex, toHex } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
-import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, searchable, vendorKey } from './columns.ts'
+import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, vendorKey } from './columns.ts'
 import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
 import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
 import { readProfile } from '../protocol/profile.ts'
+import { encodePhrase, planWords, titleWords, vendorWords } from './words.ts'
 import type { GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
 
 const SECONDS_PER_DAY = 86_400n
@@ -24,7 +25,8 @@ const version = (evidence: Evidence) => ({
 })
 
 export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow => {
-  const { valid, title, description, logo, serviceTypes, regions } = readProfile(vendor.profile)
+  const profile = readProfile(vendor.profile)
+  const { valid, title, description, logo, serviceTypes, regions } = profile
   return {
     id: vendorKey(vendor.vendorId),
     ...version(evidence),
@@ -44,7 +46,8 @@ export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow =>
     logo,
     service_types: encodeWords(serviceTypes),
     regions: encodeWords(regions),
-    search_text: searchable([title, description, ...serviceTypes, ...regions].join('\n')),
+    search_title: encodePhrase(titleWords(profile)),
+    search_text: encodePhrase(vendorWords(profile)),
     plan_count: vendor.planCount,
     created_block: vendor.createdBlock,
   }
@@ -88,6 +91,7 @@ export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
   settlement: plan.settlement,
   title_bytes: plan.title.bytes,
   title: plan.title.text,
+  search_text: encodePhrase(planWords(plan.title.text)),
   on_sale: encodeFlag(plan.onSale),
   price_per_day: encodeAmount(pricePerDay(plan)),
   created_block: plan.createdBlock,

@@ -90,7 +90,9 @@ export interface VendorsTable extends VersionColumns {
   service_types: string
   /** Words. */
   regions: string
-  /** Title, description, service types and regions as they are searched. */
+  /** Words of the title, as `words.ts` has them. */
+  search_title: string
+  /** Words of title, service types, regions and description. */
   search_text: string
   /** Plans exist with ids 1 to this number. */
   plan_count: number
@@ -114,6 +116,8 @@ export interface PlansTable extends VersionColumns {
   title_bytes: Uint8Array
   /** Cleaned. */
   title: string
+  /** Words of the title. */
+  search_text: string
   /** Flag. */
   on_sale: number
   /** Amount for 86,400 seconds, rounded up: by this, plans of different periods are compared. */
@@ -177,6 +181,17 @@ export interface VolumesTable extends SpanColumns {
   volume: string
 }
 
+/**
+ * Vendors by words that they or their plans have or ever had, also on a branch that was undone: where to look, not what
+ * is found. That is what the words in their rows say.
+ */
+export interface WordsTable {
+  /** UTF-8. */
+  word: Uint8Array
+  /** `vendorKey`. */
+  vendor_id: string
+}
+
 /** Places where the chain's own counters show that a log is missing or came twice. */
 export interface GapsTable extends EvidenceColumns {
   block_number: number
@@ -211,6 +226,7 @@ export interface Database {
   orders: OrdersTable
   totals: TotalsTable
   volumes: VolumesTable
+  words: WordsTable
   gaps: GapsTable
   undecodable_logs: UndecodableLogsTable
 }
@@ -220,6 +236,7 @@ export type PlanRow = Selectable<PlansTable>
 export type OrderRow = Selectable<OrdersTable>
 export type TotalsRow = Selectable<TotalsTable>
 export type VolumeRow = Selectable<VolumesTable>
+export type WordRow = Selectable<WordsTable>
 export type GapRow = Selectable<GapsTable>
 export type UndecodableLogRow = Insertable<UndecodableLogsTable>
 
@@ -245,8 +262,8 @@ const SPAN: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to
 const VERSION: readonly Column[] = [...SPAN, ...EVIDENCE, ...integers(['created_block'])]
 
 const VENDOR_TEXT = ['owner', 'pending_owner', 'operator', 'payout', 'signing_key', 'encryption_key', 'endpoints']
-const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_text']
-const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'price_per_day']
+const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_title', 'search_text']
+const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'search_text', 'price_per_day']
 const ORDER_TEXT = ['vendor_id', 'key_hash', 'token', 'controller', 'paid', 'refunded', 'withdrawn']
 
 const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]; key: readonly string[] }>> = {
@@ -294,6 +311,7 @@ const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]
     ],
     key: ['id', 'from_block'],
   },
+  words: { columns: [...bytes(['word']), ...text(['vendor_id'])], key: ['word', 'vendor_id'] },
   gaps: {
     columns: [...integers(['block_number']), ...EVIDENCE, ...text(['kind', 'subject', 'expected', 'found'])],
     key: ['block_number', 'log_index'],

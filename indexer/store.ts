@@ -6,13 +6,15 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Contracts } from '../chain/events.ts'
 import type { Batch, Projection, Recorded } from '../chain/projection.ts'
 import type { Address, BlockRef, Hash } from '../chain/types.ts'
+import { readProfile } from '../protocol/profile.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
 import { SQL_VALUES_MAX } from './limits.ts'
 import { gapRow, orderRow, orderState, planRow, planState, undecodableLogRow, vendorRow, vendorState } from './rows.ts'
 import { type Database, migrate, RECORDED, SUMMED, type Summed, VERSIONED, type Versioned } from './schema.ts'
 import { type Increments, incrementsOf, summed, sumRow, type Sums, sumState } from './sums.ts'
-import { foldBatch, type Standings, touchedKeys } from './working-set.ts'
+import { planWords, vendorWords, wordRows } from './words.ts'
+import { foldBatch, type Folded, type Standings, stepsOf, touchedKeys } from './working-set.ts'
 
 /** What a database is about; it never changes. */
 export interface Source extends Contracts {
@@ -83,6 +85,7 @@ const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void
   const increments = incrementsOf(before, folded)
   await addUp(db, 'totals', increments)
   await addUp(db, 'volumes', increments)
+  await insertWords(db, before, folded)
   await insert(db, 'gaps', gaps.map(gapRow))
   await insert(db, 'undecodable_logs', batch.undecodable.map(undecodableLogRow))
   await insert(
@@ -115,6 +118,24 @@ const addUp = async <Table extends Summed>(
     for (const row of (await query.execute(db)).rows) standing.set(row.id, sumState[table](row as never))
   }
   await writeVersions(db, table, summed(table, standing, increments[table]), standing, sumRow[table])
+}
+
+/** Notes the words that are new to a row; an old row's profile is the same object as before. */
+const insertWords = async (db: Transaction<Database>, before: Standings, { versions }: Folded): Promise<void> => {
+  const rows = []
+  for (const { was, is } of stepsOf(before.vendors, versions.vendors)) {
+    if (was?.profile !== is.profile) rows.push(...wordRows(is.vendorId, vendorWords(readProfile(is.profile))))
+  }
+  for (const { was, is } of stepsOf(before.plans, versions.plans)) {
+    if (!was) rows.push(...wordRows(is.vendorId, planWords(is.title.text)))
+  }
+  for (const some of chunks(rows, SQL_VALUES_MAX / 2)) {
+    await db
+      .insertInto('words')
+      .values(some)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
 }
 
 const readVendorCount = async (db: Transaction<Database>): Promise<bigint> => {

@@ -6,7 +6,7 @@ import type { Address } from '../chain/types.ts'
 import { decodeAmount, encodeAmount, OPEN, vendorKey, volumeKey } from './columns.ts'
 import type { OrderState } from './fold.ts'
 import type { Summed, TotalsRow, VolumeRow } from './schema.ts'
-import type { Folded, Standings } from './working-set.ts'
+import { type Folded, type InBlock, type Standings, stepsOf } from './working-set.ts'
 
 /** How many there are of what. */
 interface Totals {
@@ -75,25 +75,6 @@ export const incrementsOf = (before: Standings, { versions }: Folded): Increment
     pay(block, is, 1)
   }
   return { totals: new Map(totals.size === 0 ? [] : [[TOTALS_KEY, totals]]), volumes }
-}
-
-interface InBlock<State> {
-  readonly state: State
-  readonly evidence: { readonly blockNumber: number }
-}
-
-/** Each version with the state before it. */
-const stepsOf = function* <State>(
-  before: ReadonlyMap<string, State>,
-  versions: ReadonlyMap<string, readonly InBlock<State>[]>,
-): Generator<{ readonly block: number; readonly was: State | undefined; readonly is: State }> {
-  for (const [key, all] of versions) {
-    let was = before.get(key)
-    for (const { state, evidence } of all) {
-      yield { block: evidence.blockNumber, was, is: state }
-      was = state
-    }
-  }
 }
 
 /**

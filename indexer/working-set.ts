@@ -85,3 +85,23 @@ export const foldBatch = (standings: Standings, vendorCount: bigint, events: rea
 
 const byPosition = (a: ChroveEvent, b: ChroveEvent): number =>
   a.evidence.blockNumber - b.evidence.blockNumber || a.evidence.logIndex - b.evidence.logIndex
+
+/** A version, as far as it matters here when it was made. */
+export interface InBlock<State> {
+  readonly state: State
+  readonly evidence: Pick<Evidence, 'blockNumber'>
+}
+
+/** Each version with the state before it. */
+export const stepsOf = function* <State>(
+  before: ReadonlyMap<string, State>,
+  versions: ReadonlyMap<string, readonly InBlock<State>[]>,
+): Generator<{ readonly block: number; readonly was: State | undefined; readonly is: State }> {
+  for (const [key, all] of versions) {
+    let was = before.get(key)
+    for (const { state, evidence } of all) {
+      yield { block: evidence.blockNumber, was, is: state }
+      was = state
+    }
+  }
+}

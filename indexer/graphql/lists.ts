@@ -1,12 +1,13 @@
 /** Filters, searches and orders, as SQL that means the same in SQLite and PostgreSQL. */
 import { type RawBuilder, sql } from 'kysely'
-import { encodeAmount, encodeFlag, searchable, vendorKey } from '../columns.ts'
-import { FILTER_LIST_MAX, SEARCH_LENGTH_MAX, SEARCH_WORDS_MAX } from '../limits.ts'
+import { encodeAmount, encodeFlag, vendorKey } from '../columns.ts'
+import { FILTER_LIST_MAX } from '../limits.ts'
 import type { Versioned } from '../schema.ts'
 import { type At, type Moment, standsAt } from './block-at.ts'
 import type { Sorting } from './cursor.ts'
 import { queryError } from './errors.ts'
 import type { List } from './page.ts'
+import { distanceOf, foundBy, type Search } from './search.ts'
 
 export interface PlanFilter {
   readonly vendorId?: bigint | null
@@ -68,23 +69,9 @@ const contains = (column: string, text: string): Condition =>
 
 /** A NUL ends text in some databases, and a bar separates words: neither is in any word. */
 const containsWord = (column: string) => (word: string) => {
-  const text = searchable(word)
+  const text = word.toLowerCase()
   return /[|\0]/.test(text) ? sql`1 = 0` : contains(column, `|${text}|`)
 }
-
-const searched =
-  (column: string) =>
-  (search: string): Condition => {
-    const words = searchable(search)
-      .split(/\s+/u)
-      .filter((word) => word !== '')
-    if (search.length > SEARCH_LENGTH_MAX || words.length > SEARCH_WORDS_MAX) {
-      const bounds = `at most ${SEARCH_WORDS_MAX} words and ${SEARCH_LENGTH_MAX} characters`
-      throw queryError('ERR_SEARCH_INVALID', `a search has ${bounds}`)
-    }
-    if (words.some((word) => word.includes('\0'))) return sql`1 = 0`
-    return sql`(${sql.join([sql`1 = 1`, ...words.map((word) => contains(column, word))], sql` and `)})`
-  }
 
 /** Pads a vendor id as keys are; an id that no vendor can have matches nothing. */
 const keyOf = (vendorId: bigint): string => (vendorId < 2n ** 64n ? vendorKey(vendorId) : '-')
@@ -125,7 +112,12 @@ export interface VendorOrder extends OrderBy<'ID' | 'CREATED' | 'CHANGED' | 'PRI
 }
 
 /** Vendors with what they are sorted by, in a column of its own. */
-const vendorSource = (order: VendorOrder | null | undefined, plan: PlanFilter, at: At): RawBuilder<unknown> => {
+const vendorSource = (
+  order: VendorOrder | null | undefined,
+  plan: PlanFilter,
+  search: Search | undefined,
+  at: At,
+): RawBuilder<unknown> => {
   const plans = (table: string) => sql.join(planConditions(table, plan, at), sql` and `)
   switch (order?.field) {
     case 'PRICE':
@@ -141,20 +133,22 @@ const vendorSource = (order: VendorOrder | null | undefined, plan: PlanFilter, a
       return sql`(select vendors.*, earned.volume, earned.vendor_id as earner
         from volumes as earned join vendors on vendors.id = earned.vendor_id
         where earned.token = ${order.token} and ${standsAt('earned', at)})`
+    case undefined:
+      return search ? sql`(select vendors.*, ${distanceOf(search)} as distance from vendors)` : sql.table('vendors')
     default:
       return sql.table('vendors')
   }
 }
 
-/** @throws ERR_FILTER_INVALID | ERR_SEARCH_INVALID | ERR_ORDER_NEEDS_TOKEN */
+/** By how well they match, unless told otherwise, if there is a search. @throws ERR_FILTER_INVALID | ERR_ORDER_NEEDS_TOKEN */
 export const vendorList = (
   filter: VendorFilter | null | undefined,
-  search: string | null | undefined,
+  search: Search | undefined,
   order: VendorOrder | null | undefined,
   at: At,
 ): Sorted => {
   const plans = (planFilter: PlanFilter) => sql.join(planConditions('plans', planFilter, at), sql` and `)
-  const source = vendorSource(order, filter?.plan ?? {}, at)
+  const source = vendorSource(order, filter?.plan ?? {}, search, at)
   const withPlan = given(
     filter?.plan,
     (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
@@ -166,11 +160,16 @@ export const vendorList = (
     ...given(filter?.owner, equals('listed.owner')),
     ...given(filter?.serviceType, containsWord('listed.service_types')),
     ...given(filter?.region, containsWord('listed.regions')),
-    ...given(search, searched('listed.search_text')),
+    ...given(search, (words) => foundBy(words, at)),
   ]
   // Ids are given in the order of registration.
-  const columns = { CHANGED: ['from_block'], PRICE: ['cheapest', 'offer'], VOLUME: ['volume', 'earner'] } as const
-  const sorting = sortedBy(columns, order)
+  const columns = {
+    CHANGED: ['from_block'],
+    PRICE: ['cheapest', 'offer'],
+    VOLUME: ['volume', 'earner'],
+    RELEVANCE: ['distance'],
+  } as const
+  const sorting = sortedBy(columns, order ?? (search && { field: 'RELEVANCE', direction: 'ASC' }))
   const name = order?.field === 'VOLUME' ? `${sorting.name}_${order.token}` : sorting.name
   const list =
     order?.field === 'PRICE'

@@ -25,6 +25,7 @@ import { formatNodeId, readNode } from './node.ts'
 import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
 import { orderAt, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
+import { readSearch } from './search.ts'
 import { orderCountOf, readStats, type VolumesArguments, volumesOf } from './sums.ts'
 
 interface AtBlock {
@@ -113,7 +114,8 @@ export const resolvers = {
       context: RequestContext,
     ) {
       const at = await context.at(args.block)
-      return page<VendorRow>(context, vendorList(args.filter, args.search, args.orderBy, at), args, at)
+      const search = await readSearch(context.db, args.search)
+      return page<VendorRow>(context, vendorList(args.filter, search, args.orderBy, at), args, at)
     },
     async vendor(_: unknown, args: AtBlock & { id: bigint }, context: RequestContext) {
       return vendorAt(context, args.id, await context.at(args.block))

@@ -11,9 +11,9 @@ type Query {
   vendors(
     "Conditions that all must hold."
     filter: VendorFilter
-    "Words to find in title, description, service types and regions; case does not matter, parts of words are found."
+    "Words to find in title, description, service types, regions and titles of plans on sale: each must begin a word there, case and compatibility forms do not matter. At most 16 words and 256 characters."
     search: String
-    "How to sort; by id when left out."
+    "How to sort. When left out: by id; in a search those first that have its words in their titles, whole words before beginnings."
     orderBy: VendorOrder
     "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
     first: Int
