@@ -134,7 +134,8 @@ const vendorSource = (
         from volumes as earned join vendors on vendors.id = earned.vendor_id
         where earned.token = ${order.token} and ${standsAt('earned', at)})`
     case undefined:
-      return search ? sql`(select vendors.*, ${distanceOf(search)} as distance from vendors)` : sql.table('vendors')
+      if (!search || search.isCommon) return sql.table('vendors')
+      return sql`(select vendors.*, ${distanceOf(search)} as distance from vendors)`
     default:
       return sql.table('vendors')
   }
@@ -169,7 +170,10 @@ export const vendorList = (
     VOLUME: ['volume', 'earner'],
     RELEVANCE: ['distance'],
   } as const
-  const sorting = sortedBy(columns, order ?? (search && { field: 'RELEVANCE', direction: 'ASC' }))
+  const sorting = sortedBy(
+    columns,
+    order ?? (search && !search.isCommon ? { field: 'RELEVANCE', direction: 'ASC' } : undefined),
+  )
   const name = order?.field === 'VOLUME' ? `${sorting.name}_${order.token}` : sorting.name
   const list =
     order?.field === 'PRICE'

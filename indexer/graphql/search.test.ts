@@ -158,6 +158,18 @@ describe('a search', () => {
     await db.destroy()
   })
 
+  it('that finds very many finds them by id, for the best could only be told by reading all', async () => {
+    const many = Array.from({ length: 1001 }, (_, who) => doing('register', who, 0, who === 500 ? 'x about' : 'x y'))
+    const { ask } = await directoryOf(chainOf(many))
+    const first = async (search: string) => {
+      const query = `{ vendors(search: "${search}", first: 1) { totalCount nodes { vendorId } } }`
+      return (await ask<{ vendors: object }>(query)).data.vendors
+    }
+    assert.deepEqual(await first('about x'), { totalCount: 1001, nodes: [{ vendorId: '1' }] })
+    assert.deepEqual(await first('about y'), { totalCount: 1000, nodes: [{ vendorId: '1' }] })
+    assert.deepEqual(await first('y abou'), { totalCount: 1000, nodes: [{ vendorId: '1' }] })
+  })
+
   it('is refused when it is too long', async () => {
     const { ask } = await directoryOf(chainOf([doing('register', 0, 0)]))
     const refused = async (search: string) =>

@@ -13,8 +13,10 @@ import { queryError } from './errors.ts'
 /** A search, ready to become part of a query. */
 export interface Search {
   readonly phrases: readonly (readonly string[])[]
-  /** What of the index to look at. */
-  readonly where: RawBuilder<unknown>
+  /** Parts of the index that all name what is found: the smallest first. */
+  readonly parts: readonly RawBuilder<unknown>[]
+  /** Whether so many vendors may be found that putting the best first would mean reading very many. */
+  readonly isCommon: boolean
 }
 
 /** No byte of UTF-8, and greater than all of them. */
@@ -40,13 +42,16 @@ export const readSearch = async (
     throw queryError('ERR_SEARCH_INVALID', `a search has ${bounds}`)
   }
   if (phrases.length === 0) return undefined
-  if (phrases.some((words) => words.length === 0)) return { phrases: [], where: sql`1 = 0` }
+  if (phrases.some((words) => words.length === 0)) return { phrases: [], parts: [sql`1 = 0`], isCommon: false }
   const ranges = phrases.flatMap((words) =>
     words.map((word, index) => (index === words.length - 1 ? begins(word) : sql`word = ${utf8(word)}`)),
   )
   const counts = await Promise.all(ranges.map((range) => countUpTo(db, range)))
-  const rarest = ranges[counts.indexOf(Math.min(...counts))]
-  return rarest && { phrases, where: rarest }
+  const fewest = Math.min(...counts)
+  const isCommon = fewest >= WORD_COUNT_MAX
+  const sorted = ranges.toSorted((a, b) => (counts[ranges.indexOf(a)] ?? 0) - (counts[ranges.indexOf(b)] ?? 0))
+  // Few rows are read faster than more of the index.
+  return { phrases, parts: isCommon ? sorted : sorted.slice(0, 1), isCommon }
 }
 
 const countUpTo = async (db: Kysely<Database>, range: RawBuilder<unknown>): Promise<number> => {
@@ -60,13 +65,20 @@ const holds = (column: string, words: readonly string[], end = ''): RawBuilder<u
   sql`${sql.ref(column)} like ${`% ${words.join(' ')}${end}%`}`
 
 /** Holds of the vendors in `listed` that have every phrase, in their own words or in those of a plan on sale. */
-export const foundBy = ({ phrases, where }: Search, at: Moment): RawBuilder<unknown> => {
+export const foundBy = (
+  { phrases, parts: [first = sql`1 = 1`, ...others] }: Search,
+  at: Moment,
+): RawBuilder<unknown> => {
+  const named = (id: string, part: RawBuilder<unknown>) =>
+    sql`${sql.raw(id)} in (select vendor_id from words where ${part})`
   const everywhere = phrases.map(
     (words) => sql`(${holds('listed.search_text', words)} or exists (
       select 1 from plans where plans.vendor_id = listed.id and ${standsAt('plans', at)} and plans.on_sale = 1
         and ${holds('plans.search_text', words)}))`,
   )
-  return sql.join([sql`listed.id in (select vendor_id from words where ${where})`, ...everywhere], sql` and `)
+  // The plus keeps SQLite from beginning with another part than the smallest.
+  const indexed = [named('listed.id', first), ...others.map((part) => named('+listed.id', part))]
+  return sql.join([...indexed, ...everywhere], sql` and `)
 }
 
 /** How far the vendors' titles are from the search: for each phrase 0 if it is there, 1 if it begins there, else 2. */
