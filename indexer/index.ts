@@ -15,6 +15,7 @@ import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
 import { IndexerError } from './errors.ts'
+import { createFeed, type Feed } from './graphql/feed.ts'
 import { createGraphqlServer, GRAPHQL_PATH } from './graphql/server.ts'
 import type { Database } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
@@ -47,7 +48,7 @@ export interface Indexer {
    * @throws ChainError for a passing fault: step again; FollowError or IndexerError when that cannot help
    */
   step(signal?: AbortSignal): Promise<Step>
-  /** Follows until the signal aborts, through any passing fault. @throws FollowError | IndexerError */
+  /** Follows until the signal aborts, through any passing fault; then ends all subscriptions. @throws FollowError | IndexerError */
   run(signal: AbortSignal): Promise<void>
   /** Lets go of the database; call it once nothing runs any more. */
   close(): Promise<void>
@@ -62,6 +63,7 @@ const DATABASE = 'directory'
 interface Opened {
   readonly db: Kysely<Database>
   readonly follower: Follower
+  readonly feed: Feed
   readonly graphql: (request: Request) => Promise<Response>
 }
 
@@ -107,7 +109,15 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   return {
     fetch: async (request) => app.fetch(request),
     step,
-    run: (signal) => runSteps(effects, step, settings.pollMs, signal),
+    async run(signal) {
+      try {
+        await runSteps(effects, step, settings.pollMs, signal)
+      } finally {
+        // Who waits for what is new would keep a server from closing.
+        const open = await opening?.catch(() => undefined)
+        open?.feed.close()
+      }
+    },
     close: async () => (await opening?.catch(() => undefined))?.db.destroy(),
   }
 }
@@ -126,10 +136,13 @@ const open = async (effects: IndexerEffects, settings: IndexerSettings): Promise
     const { chainId, payments } = source
     const following = { ...settings, chainId, contracts: { registry, payments } }
     const now = () => nowSeconds(clock)
+    const feed = createFeed(db)
+    const directory = { db, feed, clock, source, nowSeconds: now, readHeader: (number: number) => rpc.block(number) }
     return {
       db,
-      follower: createFollower(effects, following, createProjection(db)),
-      graphql: createGraphqlServer({ db, source, nowSeconds: now, readHeader: (number) => rpc.block(number) }, log),
+      feed,
+      follower: createFollower(effects, following, feed.through(createProjection(db))),
+      graphql: createGraphqlServer(directory, log),
     }
   } catch (error) {
     await db.destroy()

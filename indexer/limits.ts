@@ -41,6 +41,31 @@ export const WORD_COUNT_MAX = 1000
 /** Characters of a search. */
 export const SEARCH_LENGTH_MAX = 256
 
+/** Events that the feed keeps for those who resume: days of a busy registry, and some 50 MB. */
+export const FEED_ROWS_MAX = 100_000
+
+/** Blocks below the newest of which events are told: whoever catches up on more reads rows instead. */
+export const FEED_BLOCKS_MAX = 1024
+
+/** Events of the feed held in memory for all subscribers together, and handed to one at a time. */
+export const FEED_TAIL_ROWS = 1024
+export const FEED_PAGE_ROWS = 256
+
+/** Events that a subscriber who has kept up may fall behind before it is let go. */
+export const FEED_LAG_MAX = 10_000
+
+/** Subscribers at a time: half of the connections that the server takes. */
+export const SUBSCRIBERS_MAX = 1024
+
+/** Events written to a connection that does not take them, in number; then the next is not even made. */
+export const EVENTS_BUFFERED_MAX = 16
+
+/** A subscriber that takes nothing for so long is let go, milliseconds. */
+export const READER_STALL_MS = 60_000
+
+/** Silence that a subscriber may hear, milliseconds: proxies close what is silent for half a minute or more. */
+export const HEARTBEAT_MS = 15_000
+
 /** Headers that one request may have us ask the chain for: old blocks whose time or hash we do not hold. */
 export const HEADERS_PER_REQUEST_MAX = 32
 

@@ -192,6 +192,39 @@ export interface WordsTable {
   vendor_id: string
 }
 
+/**
+ * What subscribers are told, in the order of telling, which no reorg changes: one that undoes events adds that they are
+ * retracted. Rows up to `feed_state.floor` are not kept.
+ */
+export interface FeedTable extends EvidenceColumns {
+  /** Counts without holes. */
+  seq: number
+  /** `vendor`: a row of `vendors` changed; `payment`: an order was paid. */
+  kind: string
+  /** The event that this retracts, by `seq`; 0 when it is an event itself. */
+  retracts: number
+  block_number: number
+  /** `vendorKey`. */
+  vendor_id: string
+  /** Words before the change and after it; none of a payment. */
+  service_types: string
+  regions: string
+  /** JSON of a `Payment`; empty of a vendor. */
+  payment: string
+}
+
+/** One row, with the first batch. */
+export interface FeedStateTable {
+  /** Always 1. */
+  id: number
+  /** `seq` that was given last. */
+  newest: number
+  /** Rows of the feed with a later `seq` are kept. */
+  floor: number
+  /** Of this block and those before, rows may be kept no more. */
+  floor_block: number
+}
+
 /** Places where the chain's own counters show that a log is missing or came twice. */
 export interface GapsTable extends EvidenceColumns {
   block_number: number
@@ -227,6 +260,8 @@ export interface Database {
   totals: TotalsTable
   volumes: VolumesTable
   words: WordsTable
+  feed: FeedTable
+  feed_state: FeedStateTable
   gaps: GapsTable
   undecodable_logs: UndecodableLogsTable
 }
@@ -237,6 +272,7 @@ export type OrderRow = Selectable<OrdersTable>
 export type TotalsRow = Selectable<TotalsTable>
 export type VolumeRow = Selectable<VolumesTable>
 export type WordRow = Selectable<WordsTable>
+export type FeedRow = Selectable<FeedTable>
 export type GapRow = Selectable<GapsTable>
 export type UndecodableLogRow = Insertable<UndecodableLogsTable>
 
@@ -312,6 +348,15 @@ const FIRST_TABLES: Readonly<Record<keyof Database, { columns: readonly Column[]
     key: ['id', 'from_block'],
   },
   words: { columns: [...bytes(['word']), ...text(['vendor_id'])], key: ['word', 'vendor_id'] },
+  feed: {
+    columns: [
+      ...integers(['seq', 'retracts', 'block_number']),
+      ...EVIDENCE,
+      ...text(['kind', 'vendor_id', 'service_types', 'regions', 'payment']),
+    ],
+    key: ['seq'],
+  },
+  feed_state: { columns: integers(['id', 'newest', 'floor', 'floor_block']), key: ['id'] },
   gaps: {
     columns: [...integers(['block_number']), ...EVIDENCE, ...text(['kind', 'subject', 'expected', 'found'])],
     key: ['block_number', 'log_index'],

@@ -9,7 +9,8 @@ import type { Address, BlockRef, Hash } from '../chain/types.ts'
 import { readProfile } from '../protocol/profile.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
-import { SQL_VALUES_MAX } from './limits.ts'
+import { type Told, toldOf } from './feed.ts'
+import { FEED_BLOCKS_MAX, FEED_ROWS_MAX, SQL_VALUES_MAX } from './limits.ts'
 import { gapRow, orderRow, orderState, planRow, planState, undecodableLogRow, vendorRow, vendorState } from './rows.ts'
 import { type Database, migrate, RECORDED, SUMMED, type Summed, VERSIONED, type Versioned } from './schema.ts'
 import { type Increments, incrementsOf, summed, sumRow, type Sums, sumState } from './sums.ts'
@@ -86,6 +87,7 @@ const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void
   await addUp(db, 'totals', increments)
   await addUp(db, 'volumes', increments)
   await insertWords(db, before, folded)
+  await tell(db, toldOf(before, standings, folded, batch.events), batch.head.number - FEED_BLOCKS_MAX)
   await insert(db, 'gaps', gaps.map(gapRow))
   await insert(db, 'undecodable_logs', batch.undecodable.map(undecodableLogRow))
   await insert(
@@ -211,7 +213,74 @@ const insert = async (db: Transaction<Database>, table: keyof Database, rows: re
   }
 }
 
+interface FeedState {
+  readonly newest: number
+  readonly floor: number
+  readonly floor_block: number
+}
+
+const readFeedState = async (db: Transaction<Database>): Promise<FeedState> =>
+  (await db.selectFrom('feed_state').select(['newest', 'floor', 'floor_block']).executeTakeFirst()) ?? {
+    newest: 0,
+    floor: 0,
+    floor_block: -1,
+  }
+
+/** Records how far the feed goes, and lets go of what is more than it keeps. */
+const trimFeed = async (db: Transaction<Database>, state: FeedState): Promise<void> => {
+  const floor = Math.max(state.floor, state.newest - FEED_ROWS_MAX)
+  const dropped = db.selectFrom('feed').where('seq', '<=', floor)
+  const last = await dropped.select(({ fn }) => fn.max('block_number').as('number')).executeTakeFirst()
+  await db.deleteFrom('feed').where('seq', '<=', floor).execute()
+  const kept = { newest: state.newest, floor, floor_block: Math.max(state.floor_block, last?.number ?? -1) }
+  await db
+    .insertInto('feed_state')
+    .values({ id: 1, ...kept })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(kept))
+    .execute()
+}
+
+/** @param old events up to this block are not told: who is that far behind has to read rows */
+const tell = async (db: Transaction<Database>, told: readonly Told[], old: number): Promise<void> => {
+  if (told.length === 0) return
+  const state = await readFeedState(db)
+  const skipped = Math.max(
+    told.findLastIndex(({ block_number }) => block_number <= old) + 1,
+    told.length - FEED_ROWS_MAX,
+  )
+  const after = skipped > 0 ? forgetting(state, told[skipped - 1]?.block_number ?? 0) : state
+  const rows = told.slice(skipped).map((event, index) => ({ seq: after.newest + 1 + index, retracts: 0, ...event }))
+  await insert(db, 'feed', rows)
+  await trimFeed(db, { ...after, newest: after.newest + rows.length })
+}
+
+/** Takes a number that stands for what nobody will be told, so that nobody can go on from before it. */
+const forgetting = ({ newest, floor_block }: FeedState, block: number): FeedState => ({
+  newest: newest + 1,
+  floor: newest + 1,
+  floor_block: Math.max(floor_block, block),
+})
+
+/** Retracts, newest first, what was told of later blocks. */
+const retract = async (db: Transaction<Database>, number: number): Promise<void> => {
+  const state = await readFeedState(db)
+  if (state.floor_block > number) return trimFeed(db, forgetting(state, number))
+  const told = await db
+    .selectFrom('feed')
+    .selectAll()
+    .where('block_number', '>', number)
+    .where('retracts', '=', 0)
+    .where('seq', 'not in', db.selectFrom('feed').select('retracts'))
+    .orderBy('seq', 'desc')
+    .execute()
+  if (told.length === 0) return
+  const rows = told.map((row, index) => ({ ...row, seq: state.newest + 1 + index, retracts: row.seq }))
+  await insert(db, 'feed', rows)
+  await trimFeed(db, { ...state, newest: state.newest + rows.length })
+}
+
 const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<void> => {
+  await retract(db, number)
   for (const table of [...VERSIONED, ...SUMMED]) {
     await db.deleteFrom(table).where('from_block', '>', number).execute()
     await db

@@ -63,16 +63,19 @@ export const incrementsOf = (before: Standings, { versions }: Folded): Increment
     }
   }
 
-  for (const { block, was, is } of stepsOf(before.vendors, versions.vendors)) {
-    count(block, { vendors: was ? 0 : 1, activeVendors: Number(is.active) - Number(was?.active ?? false) })
+  for (const { evidence, was, is } of stepsOf(before.vendors, versions.vendors)) {
+    count(evidence.blockNumber, {
+      vendors: was ? 0 : 1,
+      activeVendors: Number(is.active) - Number(was?.active ?? false),
+    })
   }
-  for (const { block, was, is } of stepsOf(before.plans, versions.plans)) {
-    count(block, { plans: was ? 0 : 1, plansOnSale: Number(is.onSale) - Number(was?.onSale ?? false) })
+  for (const { evidence, was, is } of stepsOf(before.plans, versions.plans)) {
+    count(evidence.blockNumber, { plans: was ? 0 : 1, plansOnSale: Number(is.onSale) - Number(was?.onSale ?? false) })
   }
-  for (const { block, was, is } of stepsOf(before.orders, versions.orders)) {
-    if (was) pay(block, was, -1)
-    else count(block, { orders: 1 })
-    pay(block, is, 1)
+  for (const { evidence, was, is } of stepsOf(before.orders, versions.orders)) {
+    if (was) pay(evidence.blockNumber, was, -1)
+    else count(evidence.blockNumber, { orders: 1 })
+    pay(evidence.blockNumber, is, 1)
   }
   return { totals: new Map(totals.size === 0 ? [] : [[TOTALS_KEY, totals]]), volumes }
 }

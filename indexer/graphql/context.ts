@@ -2,6 +2,8 @@
 import DataLoader from 'dataloader'
 import type { Kysely } from 'kysely'
 import type { Block } from '../../chain/types.ts'
+import type { Clock } from '../../effects/clock.ts'
+import type { Feed } from './feed.ts'
 import { HEADERS_PER_REQUEST_MAX } from '../limits.ts'
 import type { Database, PlanRow, VendorRow } from '../schema.ts'
 import type { Source } from '../store.ts'
@@ -23,6 +25,8 @@ export interface PlansArguments extends PageArguments {
 
 export interface Directory {
   readonly db: Kysely<Database>
+  readonly feed: Feed
+  readonly clock: Clock
   readonly source: Source
   /** Unix seconds. */
   nowSeconds(): number

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { getOperationAST, parse } from 'graphql'
+import { getOperationAST, parse, validate } from 'graphql'
+import { createDirectorySchema } from './server.ts'
 import { chainOf, codesOf, directoryOf, doing } from './testing.ts'
 
 const page = readFileSync(new URL('../../docs/queries.md', import.meta.url), 'utf8')
@@ -10,7 +11,11 @@ const documents = [...page.matchAll(/^```graphql\n(.*?)^```$/gms)].map(([, docum
 
 describe('docs/queries.md', () => {
   for (const document of documents) {
-    it(getOperationAST(parse(document))?.name?.value ?? document, async () => {
+    const operation = getOperationAST(parse(document))
+    it(operation?.name?.value ?? document, async () => {
+      assert.deepEqual(validate(createDirectorySchema(), parse(document)), [])
+      // What a subscription tells has tests of its own.
+      if (operation?.operation === 'subscription') return
       const { ask } = await directoryOf(
         chainOf(
           [doing('register', 0, 0), doing('add-plan', 0, 3), doing('add-plan', 0, 4)],

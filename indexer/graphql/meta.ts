@@ -1,6 +1,7 @@
 /** How far the directory is, and what it can prove. */
-import type { At } from './block-at.ts'
+import { type At, readHead } from './block-at.ts'
 import type { RequestContext } from './context.ts'
+import { newestId } from './feed.ts'
 
 const block = ({ number, hash, timestampSeconds }: At) => ({ number, hash, timestamp: timestampSeconds })
 
@@ -12,6 +13,12 @@ export const readMeta = async (context: RequestContext, at: At) => {
     ...source,
     block: block(at),
     lagSeconds: Math.max(0, context.nowSeconds() - head.timestampSeconds),
+    /** Where those go on who have seen what the newest block says. */
+    async resumeId() {
+      if (at.hash !== head.hash) return null
+      const id = await newestId(db)
+      return (await readHead(db)).hash === head.hash ? id : null
+    },
     async finalized() {
       const number = await context.finalizedNumber()
       return number < 0 ? null : block(await context.at({ number }))

@@ -25,6 +25,7 @@ import { formatNodeId, readNode } from './node.ts'
 import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
 import { orderAt, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
+import { subscriptionResolvers } from './subscriptions.ts'
 import { readSearch } from './search.ts'
 import { orderCountOf, readStats, type VolumesArguments, volumesOf } from './sums.ts'
 
@@ -104,6 +105,7 @@ const profileOf = ({ row }: Seen<VendorRow>) => ({
 /** Resolvers of every field that is not a plain member of what its parent resolved to. */
 export const resolvers = {
   ...scalars,
+  ...subscriptionResolvers,
 
   Settlement: { INSTANT: 'Instant', STREAMED: 'Streamed' },
 

@@ -8,6 +8,7 @@ import { createContext, type Directory, type RequestContext } from './context.ts
 import { documentError, queryError } from './errors.ts'
 import { exceedsLimits } from './query-limits.ts'
 import { resolvers } from './resolvers.ts'
+import { subscriptions } from './subscriptions.ts'
 import { typeDefs } from './type-defs.ts'
 
 export const GRAPHQL_PATH = '/graphql'
@@ -98,7 +99,7 @@ export const createGraphqlServer = (directory: Directory, log: Log) => {
     schema: createDirectorySchema(),
     context: () => createContext(directory),
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [limits, oneBlock],
+    plugins: [limits, oneBlock, subscriptions(directory)],
     maxRequestBodySize: REQUEST_BYTES_MAX,
     multipart: false,
     landingPage: false,

@@ -13,7 +13,7 @@ type Query {
     filter: VendorFilter
     "Words to find in title, description, service types, regions and titles of plans on sale: each must begin a word there, case and compatibility forms do not matter. At most 16 words and 256 characters."
     search: String
-    "How to sort. When left out: by id; in a search those first that have its words in their titles, whole words before beginnings."
+    "How to sort. When left out: by id; in a search those first that have its words in their titles, whole words before beginnings, unless each of its words may find 1,000 vendors and more."
     orderBy: VendorOrder
     "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
     first: Int
@@ -102,6 +102,97 @@ type Query {
     "The block to answer for; the newest when left out."
     block: BlockInput
   ): Meta!
+}
+
+"""
+What can be followed, over server-sent events (GraphQL over SSE, distinct connections). Each event comes exactly once,
+with an id to go on from after a break: by \`after\` or the header \`Last-Event-ID\`. When a reorg undoes blocks, what was
+told of them is told again with \`retracted: true\`, newest first.
+"""
+type Subscription {
+  "Vendors that were registered or changed, plans included: once for each block that changes them."
+  vendorChanged(
+    "Conditions that all must hold."
+    filter: VendorChangeFilter
+    "The id of the last event that was seen, or \`_meta.resumeId\`; what comes from now on when left out."
+    after: String
+  ): VendorChange!
+
+  "Purchases of orders, also those that extend one."
+  orderPaid(
+    "Conditions that all must hold."
+    filter: OrderPaymentFilter
+    "The id of the last event that was seen, or \`_meta.resumeId\`; what comes from now on when left out."
+    after: String
+  ): OrderPayment!
+}
+
+"A vendor is not as it was."
+type VendorChange {
+  "Names this event: to go on after it."
+  id: String!
+  "Whether a reorg undid the change."
+  retracted: Boolean!
+  "The registry's id of the vendor."
+  vendorId: BigInt!
+  "The vendor as the change left it; null when that was undone meanwhile, which is told next. Of a retracted change: the vendor as it is now, if it is there."
+  vendor: Vendor
+  "The change; the last one if its block has several of this vendor."
+  evidence: Evidence!
+}
+
+"An order was paid."
+type OrderPayment {
+  "Names this event: to go on after it."
+  id: String!
+  "Whether a reorg undid the payment."
+  retracted: Boolean!
+  "The contract's id of the order."
+  orderId: Bytes32!
+  "The order at the end of the payment's block; null when that was undone meanwhile, which is told next. Of a retracted payment: the order as it is now, if it is there."
+  order: Order
+  "The vendor's id in the registry."
+  vendorId: BigInt!
+  "The vendor's id of the plan."
+  planId: Int!
+  "The buyer's keyId."
+  keyHash: Bytes32!
+  "What was paid with: an ERC-20 contract, or null for the chain's native coin."
+  token: Address
+  "Account that may cancel, if any."
+  controller: Address
+  "Periods of this purchase."
+  periods: BigInt!
+  "When the run began that it belongs to, unix seconds."
+  startedAt: BigInt!
+  "When the paid time ends now, unix seconds."
+  endsAt: BigInt!
+  "What was paid, in the token's smallest units."
+  amount: BigInt!
+  "The payment."
+  evidence: Evidence!
+}
+
+"Conditions on changes of vendors."
+input VendorChangeFilter {
+  "Of these vendors; at most 100."
+  ids: [BigInt!]
+  "The vendor names this service type, before the change or after it."
+  serviceType: String
+  "The vendor names this region, before the change or after it."
+  region: String
+}
+
+"Conditions on payments."
+input OrderPaymentFilter {
+  "To this vendor."
+  vendorId: BigInt
+  "For the plan with this id; with \`vendorId\`."
+  planId: Int
+  "In the name of one of these keys; at most 100."
+  keyHashes: [Bytes32!]
+  "In this token; the zero address is the native coin."
+  token: Address
 }
 
 "Chooses the block to answer for: exactly one field is given."
@@ -692,6 +783,8 @@ type Meta {
   block: Block!
   "The newest block that can no longer be replaced; null while none is known."
   finalized: Block
+  "For \`after\` of a subscription that goes on from this answer, without a hole; null when it is not for the newest block."
+  resumeId: String
   "How much older the newest block here is than now, in seconds."
   lagSeconds: BigInt!
   "Whether every log up to the block that is answered for was seen."
