@@ -73,8 +73,9 @@ export const createFeed = (db: Kysely<Database>): Feed => {
   }
 
   /** Brings the tail to what is written; all who ask meanwhile share it. */
+  const isStale = () => readAt !== writes
   const refresh = async (): Promise<void> => {
-    while (readAt !== writes) {
+    while (isStale()) {
       reading ??= readTail().finally(() => (reading = undefined))
       await reading
     }
@@ -125,6 +126,7 @@ export const createFeed = (db: Kysely<Database>): Feed => {
     let taken = 0
     let wasAtEnd = false
     let ended = false
+    const goesOn = () => !ended
     let stopWaiting: (() => void) | undefined
 
     const end = () => {
@@ -144,7 +146,7 @@ export const createFeed = (db: Kysely<Database>): Feed => {
         waiting.add(resolve)
       })
     const find = async (): Promise<IteratorResult<FeedRow, undefined>> => {
-      while (!ended) {
+      while (goesOn()) {
         const row = page[taken++]
         if (row) {
           place = row.seq
