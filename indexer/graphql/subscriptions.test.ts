@@ -332,7 +332,10 @@ describe('the feed', () => {
       const row = await db.selectFrom('feed').selectAll().executeTakeFirstOrThrow()
       const rows = Array.from({ length: FEED_LAG_MAX + 2 }, (_, index) => ({ ...row, seq: index + 2 }))
       for (let from = 0; from < rows.length; from += 2000) {
-        await db.insertInto('feed').values(rows.slice(from, from + 2000)).execute()
+        await db
+          .insertInto('feed')
+          .values(rows.slice(from, from + 2000))
+          .execute()
       }
       await db
         .updateTable('feed_state')
