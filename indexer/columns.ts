@@ -31,12 +31,13 @@ export const vendorKey = (vendorId: bigint): string => padded(vendorId, UINT64_W
 export const planKey = (vendorId: bigint, planId: number): string =>
   `${vendorKey(vendorId)}${padded(planId, UINT32_WIDTH)}`
 
+/** Key of what was paid in a token: of one vendor, or of all when none is given. */
+export const volumeKey = (vendorId: bigint | undefined, token: string): string =>
+  `${vendorId === undefined ? '' : vendorKey(vendorId)}/${token}`
+
 export const encodeFlag = (flag: boolean): number => (flag ? 1 : 0)
 
 /** Words of a controlled vocabulary in one column, each between bars, so that `like '%|proxy|%'` finds a whole word. */
 export const encodeWords = (words: readonly string[]): string => (words.length === 0 ? '' : `|${words.join('|')}|`)
 
 export const decodeWords = (text: string): string[] => text.split('|').filter((word) => word !== '')
-
-/** Text as it is searched: case and compatibility forms do not matter. */
-export const searchable = (text: string): string => text.normalize('NFKC').toLowerCase()

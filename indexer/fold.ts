@@ -30,6 +30,8 @@ export interface VendorState {
   readonly endpoints: readonly ChainText[]
   readonly profile: ChainText
   readonly planCount: number
+  /** Where it was registered. */
+  readonly createdBlock: number
 }
 
 export interface PlanState {
@@ -42,6 +44,8 @@ export interface PlanState {
   readonly settlement: Settlement
   readonly title: ChainText
   readonly onSale: boolean
+  /** Where it was added. */
+  readonly createdBlock: number
 }
 
 export interface OrderState {
@@ -49,6 +53,8 @@ export interface OrderState {
   readonly vendorId: bigint
   readonly planId: number
   readonly keyHash: Hex
+  /** What amounts are in; undefined as long as the plan is unknown, because a log is missing. */
+  readonly token: Address | undefined
   readonly controller: Address
   readonly startedAt: number
   readonly endsAt: number
@@ -57,6 +63,8 @@ export interface OrderState {
   readonly paid: bigint
   readonly refunded: bigint
   readonly withdrawn: bigint
+  /** Where it was first bought. */
+  readonly createdBlock: number
 }
 
 /**
@@ -126,7 +134,9 @@ const registered = ({ vendorCount }: Standing, event: VendorRegistered): Change 
   if (vendorId < expected) return gap(event, 'vendor-id', 'registry', expected, vendorId)
   const keys = { signingKey, encryptionKey }
   const accounts = { owner, pendingOwner: ZERO_ADDRESS, operator, payout }
-  const vendor = { vendorId, version, ...accounts, ...keys, active: true, endpoints, profile, planCount: 0 }
+  const { blockNumber: createdBlock } = event.evidence
+  const says = { active: true, endpoints, profile }
+  const vendor = { vendorId, version, ...accounts, ...keys, ...says, planCount: 0, createdBlock }
   if (vendorId !== expected) return { vendor, ...gap(event, 'vendor-id', 'registry', expected, vendorId) }
   if (version !== 1) return { vendor, ...gap(event, 'vendor-version', `${vendorId}`, 1n, BigInt(version)) }
   return { vendor }
@@ -149,7 +159,8 @@ const vendorChanged = (standing: Standing, event: VendorChange): Change => {
 
 const planAdded = (before: VendorState, event: PlanAdded): Change => {
   const { vendorId, planId, token, price, periodSeconds, maxPeriods, settlement, title } = event
-  const plan = { vendorId, planId, token, price, periodSeconds, maxPeriods, settlement, title, onSale: true }
+  const terms = { token, price, periodSeconds, maxPeriods, settlement, title }
+  const plan = { vendorId, planId, ...terms, onSale: true, createdBlock: event.evidence.blockNumber }
   const expected = before.planCount + 1
   const vendor = { ...before, planCount: Math.max(before.planCount, planId) }
   if (planId === expected) return { vendor, plan }
@@ -197,8 +208,11 @@ const paid = (standing: Standing, event: OrderPaid): Change => {
     refunded: before?.refunded ?? 0n,
     withdrawn: before?.withdrawn ?? 0n,
   }
-  const order = { orderId, vendorId, planId, keyHash, controller, ...run, ...sums }
-  if (standing.plan(vendorId, planId)) return { order }
+  const plan = standing.plan(vendorId, planId)
+  const token = plan?.token ?? before?.token
+  const createdBlock = before?.createdBlock ?? event.evidence.blockNumber
+  const order = { orderId, vendorId, planId, keyHash, token, controller, ...run, ...sums, createdBlock }
+  if (plan) return { order }
   const planCount = BigInt(standing.vendor(vendorId)?.planCount ?? 0)
   return { order, ...gap(event, 'unknown-plan', `${vendorId}`, planCount, BigInt(planId)) }
 }

@@ -203,6 +203,46 @@ describe('directory', () => {
     await again.close()
   })
 
+  it('tells a subscriber what a reorg undid and what came instead, and ends with the following', async (t) => {
+    const stopping = new AbortController()
+    const indexer = indexerOn(await temporaryFolder(t))
+    await catchUp(indexer)
+    const url = new URL('http://directory/graphql')
+    url.searchParams.set('query', 'subscription { vendorChanged { retracted vendor { profile { title } } } }')
+    const response = await indexer.fetch(new Request(url, { headers: { accept: 'text/event-stream' } }))
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    const hear = async (): Promise<{ retracted?: boolean } | string> => {
+      for (;;) {
+        const [, event = '', data = ''] = /event: (\w+)\n(?:id: .*\n)?data: ?(.*)\n\n/.exec(text) ?? []
+        if (event !== '') {
+          text = text.slice(text.indexOf(data) + data.length)
+          if (event !== 'next') return event
+          return (JSON.parse(data) as { data: { vendorChanged: { retracted: boolean } } }).data.vendorChanged
+        }
+        const { value } = (await reader?.read()) ?? {}
+        assert.ok(value, 'the stream goes on')
+        text += value
+      }
+    }
+    const vendor = (title: string) => ({ profile: { title } })
+
+    const snapshot = await chain.request('evm_snapshot', [])
+    await send([0, register('fleeting')])
+    await catchUp(indexer)
+    assert.deepEqual(await hear(), { retracted: false, vendor: vendor('fleeting') })
+    await chain.request('evm_revert', [snapshot])
+    await send([0, register('lasting')])
+    await catchUp(indexer)
+    const retraction = await hear()
+    assert.ok(typeof retraction === 'object' && retraction.retracted)
+    assert.deepEqual(await hear(), { retracted: false, vendor: vendor('lasting') })
+    stopping.abort()
+    await indexer.run(stopping.signal)
+    assert.equal(await hear(), 'complete')
+    await indexer.close()
+  })
+
   it('is ready once it has caught up, and until the chain has been silent for a minute', async (t) => {
     let nowMs = Date.now()
     const indexer = indexerOn(await temporaryFolder(t), { clock: { ...createClock(), nowMs: () => nowMs } })

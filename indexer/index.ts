@@ -18,6 +18,7 @@ import type { SqlStore } from '../effects/store.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { IndexerError } from './errors.ts'
 import type { AllowedDocuments } from './graphql/allowed-documents.ts'
+import { createFeed, type Feed } from './graphql/feed.ts'
 import { type HeadWatch, watchHead } from './graphql/head.ts'
 import { createGraphqlServer, GRAPHQL_PATH, type GraphqlServer } from './graphql/server.ts'
 import { createMetrics, type Metrics, type Observed } from './metrics.ts'
@@ -62,7 +63,7 @@ export interface Indexer {
    * @throws ChainError for a passing fault: step again; FollowError or IndexerError when that cannot help
    */
   step(signal?: AbortSignal): Promise<Step>
-  /** Follows until the signal aborts, through any passing fault. @throws FollowError | IndexerError */
+  /** Follows until the signal aborts, through any passing fault; then ends all subscriptions. @throws FollowError | IndexerError */
   run(signal: AbortSignal): Promise<void>
   /** Lets go of the database; call it once nothing runs any more. */
   close(): Promise<void>
@@ -78,6 +79,7 @@ interface Opened {
   readonly db: Kysely<Database>
   readonly follower: Follower
   readonly head: HeadWatch
+  readonly feed: Feed
   readonly graphql: GraphqlServer
   readonly prober: Prober | undefined
 }
@@ -151,7 +153,13 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
       // Whichever fails ends the other.
       const whole = (work: Promise<void>) => work.finally(() => ending.abort())
       const following = whole(runSteps(effects, step, settings.pollMs, until))
-      await Promise.all([following, probing && whole(probe(probing, until))])
+      try {
+        await Promise.all([following, probing && whole(probe(probing, until))])
+      } finally {
+        // Who waits for what is new would keep a server from closing.
+        const open = await opening?.catch(() => undefined)
+        open?.feed.close()
+      }
     },
     close: async () => (await opening?.catch(() => undefined))?.db.destroy(),
   }
@@ -196,15 +204,18 @@ const open = async (
     const { chainId, payments } = source
     const following = { ...settings, chainId, contracts: { registry, payments } }
     const { projection, head } = watchHead(db, createProjection(db))
+    const feed = createFeed(db)
     const readHeader = (number: number) => rpc.block(number)
     const prober = probing && createProber({ ...effects, ...probing }, db, source, probing)
     const probes = { revision: () => prober?.revision() ?? 0 }
     return {
       db,
-      follower: createFollower(effects, following, projection),
+      // Subscribers hear of it last: then everything tells what is new.
+      follower: createFollower(effects, following, feed.through(projection)),
       head,
+      feed,
       graphql: createGraphqlServer(
-        { db, head, probes, source, clock, sha256, readHeader },
+        { db, head, feed, probes, source, clock, sha256, readHeader },
         { log, metrics },
         settings.allowed,
       ),

@@ -34,11 +34,59 @@ export const QUERY_COST_MAX = 50_000
 /** A query may take so long, milliseconds: ten times what the largest takes on a small machine. */
 export const QUERY_TIME_MS_MAX = 10_000
 
-/** Words of a search; each costs a comparison per vendor. */
-export const SEARCH_WORDS_MAX = 8
+/** Words of a search; each costs a look into the index. In some scripts every character is a word. */
+export const SEARCH_WORDS_MAX = 16
+
+/** Words that a vendor and a plan are found by: more than fit the profile and the title that the contract takes. */
+export const VENDOR_WORDS_MAX = 1024
+export const PLAN_WORDS_MAX = 128
+
+/** UTF-16 units of a word that are compared. */
+export const WORD_LENGTH_MAX = 64
+
+/** Vendors that have a word are counted up to this number: enough to know the rarest of some words. */
+export const WORD_COUNT_MAX = 1000
 
 /** Characters of a search. */
 export const SEARCH_LENGTH_MAX = 256
+
+/** Events that the feed keeps for those who resume: days of a busy registry, and some 50 MB. */
+export const FEED_ROWS_MAX = 100_000
+
+/** Blocks below the newest of which events are told: whoever catches up on more reads rows instead. */
+export const FEED_BLOCKS_MAX = 1024
+
+/** Events of the feed held in memory for all subscribers together, and handed to one at a time. */
+export const FEED_TAIL_ROWS = 1024
+export const FEED_PAGE_ROWS = 256
+
+/** Events that a subscriber who has kept up may fall behind before it is let go. */
+export const FEED_LAG_MAX = 10_000
+
+/** Subscribers at a time: half of the connections that the server takes. */
+export const SUBSCRIBERS_MAX = 1024
+
+/** Events written to a connection that does not take them, in number; then the next is not even made. */
+export const EVENTS_BUFFERED_MAX = 16
+
+/** Events of which what was read is shared by those who are told them, and for so long, milliseconds. */
+export const EVENTS_SHARED_MAX = 64
+export const EVENT_SHARED_MS = 1_000
+
+/** A subscriber that takes nothing for so long is let go, milliseconds. */
+export const READER_STALL_MS = 60_000
+
+/** Silence that a subscriber may hear, milliseconds: proxies close what is silent for half a minute or more. */
+export const HEARTBEAT_MS = 15_000
+
+/**
+ * Headers that one run of a query may have us ask the chain for: old blocks whose time or hash we do not hold. A query
+ * that is refused runs twice.
+ */
+export const HEADERS_PER_RUN_MAX = 32
+
+/** Tokens whose sums are told at once; of more, others are asked for by name. */
+export const TOKENS_TOLD_MAX = 100
 
 /** Keys or ids listed in a filter. */
 export const FILTER_LIST_MAX = 100

@@ -3,11 +3,12 @@ import type { Settlement, UndecodableLog } from '../chain/events.ts'
 import type { Address, Block, Evidence, Hex } from '../chain/types.ts'
 import { fromHex, toHex } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
-import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, searchable, vendorKey } from './columns.ts'
+import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, vendorKey } from './columns.ts'
 import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
 import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
 import { readProfile } from '../protocol/profile.ts'
 import type { BlockRow, GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
+import { encodePhrase, planWords, titleWords, vendorWords } from './words.ts'
 
 const SECONDS_PER_DAY = 86_400n
 
@@ -24,7 +25,8 @@ const version = (evidence: Evidence) => ({
 })
 
 export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow => {
-  const { valid, title, description, logo, serviceTypes, regions } = readProfile(vendor.profile)
+  const profile = readProfile(vendor.profile)
+  const { valid, title, description, logo, serviceTypes, regions } = profile
   return {
     id: vendorKey(vendor.vendorId),
     ...version(evidence),
@@ -44,8 +46,10 @@ export const vendorRow = (vendor: VendorState, evidence: Evidence): VendorRow =>
     logo,
     service_types: encodeWords(serviceTypes),
     regions: encodeWords(regions),
-    search_text: searchable([title, description, ...serviceTypes, ...regions].join('\n')),
+    search_title: encodePhrase(titleWords(profile)),
+    search_text: encodePhrase(vendorWords(profile)),
     plan_count: vendor.planCount,
+    created_block: vendor.createdBlock,
   }
 }
 
@@ -66,6 +70,7 @@ export const vendorState = (row: VendorRow): VendorState => ({
   endpoints: endpointsOf(row),
   profile: chainText(row.profile),
   planCount: row.plan_count,
+  createdBlock: row.created_block,
 })
 
 /** Price of a day, rounded up: rounded down, a plan could seem free. */
@@ -86,8 +91,10 @@ export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
   settlement: plan.settlement,
   title_bytes: plan.title.bytes,
   title: plan.title.text,
+  search_text: encodePhrase(planWords(plan.title.text)),
   on_sale: encodeFlag(plan.onSale),
   price_per_day: encodeAmount(pricePerDay(plan)),
+  created_block: plan.createdBlock,
 })
 
 export const planState = (row: PlanRow): PlanState => ({
@@ -100,6 +107,7 @@ export const planState = (row: PlanRow): PlanState => ({
   settlement: row.settlement as Settlement,
   title: chainText(row.title_bytes),
   onSale: row.on_sale === 1,
+  createdBlock: row.created_block,
 })
 
 export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
@@ -108,6 +116,7 @@ export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
   vendor_id: vendorKey(order.vendorId),
   plan_id: order.planId,
   key_hash: order.keyHash,
+  token: order.token ?? '',
   controller: order.controller,
   started_at: order.startedAt,
   ends_at: order.endsAt,
@@ -116,6 +125,7 @@ export const orderRow = (order: OrderState, evidence: Evidence): OrderRow => ({
   paid: encodeAmount(order.paid),
   refunded: encodeAmount(order.refunded),
   withdrawn: encodeAmount(order.withdrawn),
+  created_block: order.createdBlock,
 })
 
 export const orderState = (row: OrderRow): OrderState => ({
@@ -123,6 +133,7 @@ export const orderState = (row: OrderRow): OrderState => ({
   vendorId: BigInt(row.vendor_id),
   planId: row.plan_id,
   keyHash: row.key_hash as Hex,
+  token: row.token === '' ? undefined : (row.token as Address),
   controller: row.controller as Address,
   startedAt: row.started_at,
   endsAt: row.ends_at,
@@ -131,6 +142,7 @@ export const orderState = (row: OrderRow): OrderState => ({
   paid: decodeAmount(row.paid),
   refunded: decodeAmount(row.refunded),
   withdrawn: decodeAmount(row.withdrawn),
+  createdBlock: row.created_block,
 })
 
 export const blockRow = ({ number, hash, parentHash, timestampSeconds }: Block): BlockRow => ({

@@ -1,8 +1,8 @@
 /**
  * The directory's tables, for SQLite and PostgreSQL alike.
  *
- * `vendors`, `plans` and `orders` are versioned: a row holds from the end of block `from_block` until the end of
- * `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`, and undoing all blocks
+ * `vendors`, `plans` and `orders` are versioned, and so are the sums over them: a row holds from the end of block
+ * `from_block` until the end of `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`, and undoing all blocks
  * after N is deleting rows with a later `from_block` and reopening rows with a later `to_block`. Several changes in
  * one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps blobs as they
  * are. Numbers wider than 53 bits, flags and word lists are written as `columns.ts` says.
@@ -20,11 +20,16 @@ interface EvidenceColumns {
   log_index: number
 }
 
-interface VersionColumns extends EvidenceColumns {
+interface SpanColumns {
   /** First block at whose end the row holds. */
   from_block: number
   /** First block at whose end it no longer holds; `OPEN` while it stands. */
   to_block: number
+}
+
+interface VersionColumns extends EvidenceColumns, SpanColumns {
+  /** Block of the first version. */
+  created_block: number
 }
 
 /** One row: which contracts on which chain this database is about. */
@@ -86,7 +91,9 @@ export interface VendorsTable extends VersionColumns {
   service_types: string
   /** Words. */
   regions: string
-  /** Title, description, service types and regions as they are searched. */
+  /** Words of the title, as `words.ts` has them. */
+  search_title: string
+  /** Words of title, service types, regions and description. */
   search_text: string
   /** Plans exist with ids 1 to this number. */
   plan_count: number
@@ -110,6 +117,8 @@ export interface PlansTable extends VersionColumns {
   title_bytes: Uint8Array
   /** Cleaned. */
   title: string
+  /** Words of the title. */
+  search_text: string
   /** Flag. */
   on_sale: number
   /** Amount for 86,400 seconds, rounded up: by this, plans of different periods are compared. */
@@ -124,6 +133,8 @@ export interface OrdersTable extends VersionColumns {
   plan_id: number
   /** The buyer's keyId. */
   key_hash: string
+  /** The plan's token; empty while the plan is unknown. */
+  token: string
   /** Who may cancel; the zero address for nobody. */
   controller: string
   /** Start of the current run, unix seconds. */
@@ -140,6 +151,79 @@ export interface OrdersTable extends VersionColumns {
   refunded: string
   /** Amount the vendor has withdrawn so far. */
   withdrawn: string
+}
+
+/** How many there are of what. One row. */
+export interface TotalsTable extends SpanColumns {
+  /** Empty. */
+  id: string
+  vendors: number
+  active_vendors: number
+  plans: number
+  plans_on_sale: number
+  orders: number
+}
+
+/** What was paid in a token, to one vendor and to all: sums over the rows of `orders`. */
+export interface VolumesTable extends SpanColumns {
+  /** `volumeKey`. */
+  id: string
+  /** `vendorKey`; empty for all vendors together. */
+  vendor_id: string
+  /** As of the orders. */
+  token: string
+  /** How many orders. */
+  orders: number
+  /** Amounts. */
+  paid: string
+  refunded: string
+  withdrawn: string
+  /** Amount paid and not refunded. */
+  volume: string
+}
+
+/**
+ * Vendors by words that they or their plans have or ever had, also on a branch that was undone: where to look, not what
+ * is found. That is what the words in their rows say.
+ */
+export interface WordsTable {
+  /** UTF-8. */
+  word: Uint8Array
+  /** `vendorKey`. */
+  vendor_id: string
+}
+
+/**
+ * What subscribers are told, in the order of telling, which no reorg changes: one that undoes events adds that they are
+ * retracted. Rows up to `feed_state.floor` are not kept.
+ */
+export interface FeedTable extends EvidenceColumns {
+  /** Counts without holes. */
+  seq: number
+  /** `vendor`: a row of `vendors` changed; `payment`: an order was paid. */
+  kind: string
+  /** The event that this retracts, by `seq`; 0 when it is an event itself. */
+  retracts: number
+  block_number: number
+  /** `vendorKey`. */
+  vendor_id: string
+  /** Words before the change and after it; none of a payment. */
+  service_types: string
+  regions: string
+  /** JSON of a `Payment`; empty of a vendor. */
+  payment: string
+}
+
+/** One row, with the first batch. */
+export interface FeedStateTable {
+  /** Always 1. */
+  id: number
+  /** `seq` that was given last. */
+  newest: number
+  /** Rows of the feed with a later `seq` are kept. */
+  floor: number
+  /** Of this block and those before, rows may be kept no more. */
+  floor_block: number
 }
 
 /** Places where the chain's own counters show that a log is missing or came twice. */
@@ -175,6 +259,11 @@ interface ChainTables {
   vendors: VendorsTable
   plans: PlansTable
   orders: OrdersTable
+  totals: TotalsTable
+  volumes: VolumesTable
+  words: WordsTable
+  feed: FeedTable
+  feed_state: FeedStateTable
   gaps: GapsTable
   undecodable_logs: UndecodableLogsTable
 }
@@ -185,12 +274,20 @@ export type VendorRow = Selectable<VendorsTable>
 export type PlanRow = Selectable<PlansTable>
 export type OrderRow = Selectable<OrdersTable>
 export type BlockRow = Selectable<BlocksTable>
+export type TotalsRow = Selectable<TotalsTable>
+export type VolumeRow = Selectable<VolumesTable>
+export type WordRow = Selectable<WordsTable>
+export type FeedRow = Selectable<FeedTable>
 export type GapRow = Selectable<GapsTable>
 export type UndecodableLogRow = Insertable<UndecodableLogsTable>
 
 /** The tables whose rows are versioned. */
 export const VERSIONED = ['vendors', 'plans', 'orders'] as const
 export type Versioned = (typeof VERSIONED)[number]
+
+/** The tables whose rows are versioned and follow from the others. */
+export const SUMMED = ['totals', 'volumes'] as const
+export type Summed = (typeof SUMMED)[number]
 
 /** The tables whose rows are written once, with the block that tells them. */
 export const RECORDED = ['gaps', 'undecodable_logs'] as const
@@ -202,14 +299,15 @@ const bytes = (names: readonly string[]) => names.map((name) => [name, 'bytea'] 
 type Column = readonly [name: string, type: 'text' | 'bigint' | 'bytea']
 
 const EVIDENCE: readonly Column[] = [...text(['block_hash', 'transaction_hash']), ...integers(['log_index'])]
-const VERSION: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to_block']), ...EVIDENCE]
+const SPAN: readonly Column[] = [...text(['id']), ...integers(['from_block', 'to_block'])]
+const VERSION: readonly Column[] = [...SPAN, ...EVIDENCE, ...integers(['created_block'])]
 
 const VENDOR_TEXT = ['owner', 'pending_owner', 'operator', 'payout', 'signing_key', 'encryption_key', 'endpoints']
-const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_text']
-const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'price_per_day']
-const ORDER_TEXT = ['vendor_id', 'key_hash', 'controller', 'paid', 'refunded', 'withdrawn']
+const VENDOR_PROFILE = ['title', 'description', 'logo', 'service_types', 'regions', 'search_title', 'search_text']
+const PLAN_TEXT = ['vendor_id', 'token', 'price', 'settlement', 'title', 'search_text', 'price_per_day']
+const ORDER_TEXT = ['vendor_id', 'key_hash', 'token', 'controller', 'paid', 'refunded', 'withdrawn']
 
-const FIRST_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Column[]; key: readonly string[] }>> = {
+const CHAIN_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Column[]; key: readonly string[] }>> = {
   source: { columns: [...integers(['id']), ...text(['chain_id', 'registry', 'payments'])], key: ['id'] },
   checkpoint: { columns: integers(['id', 'finalized_number', 'head_number']), key: ['id'] },
   blocks: {
@@ -242,6 +340,28 @@ const FIRST_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Colum
     ],
     key: ['id', 'from_block'],
   },
+  totals: {
+    columns: [...SPAN, ...integers(['vendors', 'active_vendors', 'plans', 'plans_on_sale', 'orders'])],
+    key: ['id', 'from_block'],
+  },
+  volumes: {
+    columns: [
+      ...SPAN,
+      ...text(['vendor_id', 'token', 'paid', 'refunded', 'withdrawn', 'volume']),
+      ...integers(['orders']),
+    ],
+    key: ['id', 'from_block'],
+  },
+  words: { columns: [...bytes(['word']), ...text(['vendor_id'])], key: ['word', 'vendor_id'] },
+  feed: {
+    columns: [
+      ...integers(['seq', 'retracts', 'block_number']),
+      ...EVIDENCE,
+      ...text(['kind', 'vendor_id', 'service_types', 'regions', 'payment']),
+    ],
+    key: ['seq'],
+  },
+  feed_state: { columns: integers(['id', 'newest', 'floor', 'floor_block']), key: ['id'] },
   gaps: {
     columns: [...integers(['block_number']), ...EVIDENCE, ...text(['kind', 'subject', 'expected', 'found'])],
     key: ['block_number', 'log_index'],
@@ -258,28 +378,42 @@ const FIRST_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Colum
 }
 
 /** What is looked up other than by key: what stands at a block, and what a rollback undoes. */
-const FIRST_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] = [
+const CHAIN_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] = [
   ['blocks', ['hash']],
-  ['vendors', ['to_block', 'id']],
+  ['vendors', ['to_block', 'id', 'from_block']],
   ['vendors', ['from_block']],
-  ['plans', ['to_block', 'id']],
+  ['plans', ['to_block', 'id', 'from_block']],
   ['plans', ['from_block']],
   ['plans', ['vendor_id', 'to_block']],
-  ['plans', ['token', 'price_per_day', 'to_block']],
-  ['orders', ['to_block', 'id']],
+  ['plans', ['token', 'price_per_day', 'id']],
+  ['plans', ['created_block', 'id']],
+  ['orders', ['to_block', 'id', 'from_block']],
   ['orders', ['from_block']],
   ['orders', ['vendor_id', 'to_block']],
   ['orders', ['key_hash', 'to_block']],
+  ['orders', ['started_at', 'id']],
+  ['orders', ['ends_at', 'id', 'from_block', 'to_block', 'cancelled']],
+  ['totals', ['to_block', 'id', 'from_block']],
+  ['totals', ['from_block']],
+  ['volumes', ['to_block', 'id', 'from_block']],
+  ['volumes', ['from_block']],
+  ['volumes', ['vendor_id', 'to_block']],
+  ['volumes', ['token', 'volume', 'vendor_id']],
 ]
 
-const first: Migration = {
+/**
+ * Makes the tables of the chain anew. Their rows are but a copy: the follower fills them again, so that a new layout
+ * needs no more than to run this once more, under a name of its own. What the database is about stays.
+ */
+const chainMigration: Migration = {
   async up(db) {
-    for (const [name, { columns, key }] of Object.entries(FIRST_TABLES)) {
+    for (const [name, { columns, key }] of Object.entries(CHAIN_TABLES)) {
+      if (name !== 'source') await db.schema.dropTable(name).ifExists().execute()
       let table = db.schema.createTable(name).ifNotExists()
       for (const [column, type] of columns) table = table.addColumn(column, type, (built) => built.notNull())
       await table.addPrimaryKeyConstraint(`${name}_key`, [...key] as never[]).execute()
     }
-    for (const [table, columns] of FIRST_INDEXES) {
+    for (const [table, columns] of CHAIN_INDEXES) {
       const name = [table, ...columns, 'index'].join('_')
       await sql`create index if not exists ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`.execute(
         db,
@@ -289,7 +423,11 @@ const first: Migration = {
 }
 
 const migrations: MigrationProvider = {
-  getMigrations: async () => ({ '0001-first': first, '0002-probes': probeMigration }),
+  getMigrations: async () => ({
+    '0001-first': chainMigration,
+    '0002-probes': probeMigration,
+    '0003-sums-words-feed': chainMigration,
+  }),
 }
 
 /**

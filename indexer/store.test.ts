@@ -5,15 +5,16 @@ import SqliteDatabase from 'better-sqlite3'
 import fc from 'fast-check'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import { OPEN } from './columns.ts'
-import { type Database, RECORDED, VERSIONED } from './schema.ts'
+import { type Database, RECORDED, SUMMED, VERSIONED } from './schema.ts'
 import { createProjection, openStore } from './store.ts'
 import {
   address,
   batchOf,
+  branches,
   emptyStore,
   genesis,
   hash,
-  type Operation,
+  leadAlong,
   operations,
   seal,
   type Sealed,
@@ -23,7 +24,7 @@ import {
 
 /** Every row of every table, in an order of its own. */
 const dump = async (db: Kysely<Database>) => {
-  const tables = ['blocks', ...VERSIONED, ...RECORDED] as const
+  const tables = ['blocks', ...VERSIONED, ...SUMMED, ...RECORDED] as const
   const dumped: Record<string, unknown[]> = {}
   for (const table of tables) {
     const { rows } = await sql<object>`select * from ${sql.table(table)}`.execute(db)
@@ -35,7 +36,7 @@ const dump = async (db: Kysely<Database>) => {
 /** Rows that stand at the end of a block, without the columns that tell for how long. */
 const standing = async (db: Kysely<Database>, number: number) => {
   const found: Record<string, unknown[]> = {}
-  for (const table of VERSIONED) {
+  for (const table of [...VERSIONED, ...SUMMED]) {
     const query = sql<{ to_block: number }>`
       select * from ${sql.table(table)} where from_block <= ${number} and to_block > ${number} order by id`
     found[table] = (await query.execute(db)).rows.map((row) => ({ ...row, to_block: OPEN }))
@@ -49,22 +50,6 @@ const straight = async (chain: readonly Sealed[]) => {
   return db
 }
 
-const branches = fc.array(fc.record({ undo: fc.nat(6), blocks: operations }), {
-  minLength: 1,
-  maxLength: 5,
-  size: 'max',
-})
-
-/** The branches as scripts of whole chains: each drops some blocks of the one before and adds its own. */
-const scriptsOf = (all: readonly { undo: number; blocks: readonly (readonly Operation[])[] }[]) => {
-  let script: { fork: number; operations: readonly Operation[] }[] = []
-  return all.map(({ undo, blocks }, fork) => {
-    const kept = script.slice(0, Math.max(0, script.length - undo))
-    script = [...kept, ...blocks.map((some) => ({ fork: fork + 1, operations: some }))]
-    return { kept: kept.length, script }
-  })
-}
-
 describe('projection', () => {
   it('has, after any reorgs and any cutting into batches, the rows of a straight fold of the canonical chain', async () => {
     await fc.assert(
@@ -72,15 +57,7 @@ describe('projection', () => {
         const db = await emptyStore()
         const projection = createProjection(db)
         await projection.apply(batchOf([genesis]))
-        let chain: Sealed[] = [genesis]
-        for (const { kept, script } of scriptsOf(all)) {
-          const to = chain[kept]
-          if (to && kept < chain.length - 1) await projection.rollBack(to.block)
-          chain = seal(script)
-          for (let from = kept + 1; from < chain.length; from += batchBlocks) {
-            await projection.apply(batchOf(chain.slice(from, from + batchBlocks)))
-          }
-        }
+        const chain = await leadAlong(projection, all, batchBlocks)
         const oracle = await straight(chain)
         assert.deepEqual(await dump(db), await dump(oracle))
         assert.equal((await db.selectFrom('gaps').selectAll().execute()).length, 0)
@@ -167,6 +144,25 @@ describe('projection', () => {
     assert.equal(recorded?.finalized.hash, chain[5]?.block.hash)
     await projection.rollBack(chain[6]?.block ?? genesis.block)
     assert.equal((await projection.recorded())?.blocks[0]?.number, 6)
+    await db.destroy()
+  })
+
+  it('fills a database of an earlier version anew, and knows what it is about', async () => {
+    const db = await emptyStore()
+    const chain = seal([{ fork: 1, operations: [{ kind: 'register', who: 1, value: 1, words: 'proxy' }] }])
+    await createProjection(db).apply(batchOf(chain))
+    await sql`delete from kysely_migration where name > '0002'`.execute(db)
+    await sql`drop table volumes`.execute(db)
+    await sql`alter table vendors drop column created_block`.execute(db)
+    const find = () => assert.fail('the database knows')
+    await assert.rejects(openStore(db, address(1), find), { code: 'ERR_INDEXER_SOURCE' })
+    assert.deepEqual(await openStore(db, SOURCE.registry, find), SOURCE)
+    const projection = createProjection(db)
+    assert.equal(await projection.recorded(), undefined)
+    await projection.apply(batchOf(chain))
+    assert.deepEqual(await dump(db), await dump(await straight(chain)))
+    await openStore(db, SOURCE.registry, find)
+    assert.notEqual(await projection.recorded(), undefined)
     await db.destroy()
   })
 

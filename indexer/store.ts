@@ -6,9 +6,12 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Contracts } from '../chain/events.ts'
 import type { Batch, Projection, Recorded } from '../chain/projection.ts'
 import type { Address, BlockRef, Hash } from '../chain/types.ts'
+import { readProfile } from '../protocol/profile.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
+import { feedRow, type Tidings, tidingsOf } from './feed.ts'
+import { FEED_BLOCKS_MAX, FEED_ROWS_MAX } from './limits.ts'
 import {
   blockRow,
   gapRow,
@@ -23,17 +26,25 @@ import {
 import {
   type BlockRow,
   type Database,
+  type FeedRow,
   type GapRow,
   migrate,
   type OrderRow,
   type PlanRow,
   RECORDED,
+  SUMMED,
+  type Summed,
+  type TotalsRow,
   type UndecodableLogRow,
   VERSIONED,
   type Versioned,
   type VendorRow,
+  type VolumeRow,
+  type WordRow,
 } from './schema.ts'
-import { foldBatch, type Standings, touchedKeys, type Version } from './working-set.ts'
+import { type Increments, incrementsOf, summed, sumRow, sumState } from './sums.ts'
+import { planWords, vendorWords, wordRows } from './words.ts'
+import { foldBatch, type Folded, type InBlock, type Standings, stepsOf, touchedKeys } from './working-set.ts'
 
 /** What a database is about; it never changes. */
 export interface Source extends Contracts {
@@ -87,18 +98,34 @@ export const createProjection = (db: Kysely<Database>): Projection => {
 
     apply: (batch) => db.transaction().execute((transaction) => writeBatch(transaction, statements, batch)),
 
-    rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, to)),
+    rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, statements, to)),
   }
 }
 
 /** The statements that take many rows, for each table. */
 const createStatements = () => ({
-  standing: { vendors: standingRows('vendors'), plans: standingRows('plans'), orders: standingRows('orders') },
-  close: { vendors: closeRows('vendors'), plans: closeRows('plans'), orders: closeRows('orders') },
+  standing: {
+    vendors: standingRows('vendors'),
+    plans: standingRows('plans'),
+    orders: standingRows('orders'),
+    totals: standingRows('totals'),
+    volumes: standingRows('volumes'),
+  },
+  close: {
+    vendors: closeRows('vendors'),
+    plans: closeRows('plans'),
+    orders: closeRows('orders'),
+    totals: closeRows('totals'),
+    volumes: closeRows('volumes'),
+  },
   insert: {
     vendors: insertRows<VendorRow>('vendors'),
     plans: insertRows<PlanRow>('plans'),
     orders: insertRows<OrderRow>('orders'),
+    totals: insertRows<TotalsRow>('totals'),
+    volumes: insertRows<VolumeRow>('volumes'),
+    words: insertRows<WordRow>('words', true),
+    feed: insertRows<FeedRow>('feed'),
     gaps: insertRows<GapRow>('gaps'),
     undecodable: insertRows<UndecodableLogRow>('undecodable_logs'),
     blocks: insertRows<BlockRow>('blocks'),
@@ -107,18 +134,17 @@ const createStatements = () => ({
 
 type Statements = ReturnType<typeof createStatements>
 
-const insertRows = <Row extends object>(table: keyof Database): Bulk<Row> =>
+const insertRows = <Row extends object>(table: keyof Database, isKnownAlready = false): Bulk<Row> =>
   createBulk(
-    (db, rows) =>
-      db
-        .insertInto(table)
-        .values(rows as never)
-        .compile(),
+    (db, rows) => {
+      const insert = db.insertInto(table).values(rows as never)
+      return (isKnownAlready ? insert.onConflict((conflict) => conflict.doNothing()) : insert).compile()
+    },
     // All rows of a table are made in one place, with their columns in one order.
     (row) => Object.values(row) as unknown[],
   )
 
-const standingRows = (table: Versioned): Bulk<string> =>
+const standingRows = (table: Versioned | Summed): Bulk<string> =>
   createBulk(
     (db, ids) =>
       db.selectFrom(table).selectAll().where('id', 'in', ids).where('to_block', '=', sql.lit(OPEN)).compile(),
@@ -126,14 +152,14 @@ const standingRows = (table: Versioned): Bulk<string> =>
   )
 
 /** Ends the rows that stand, each before its block. */
-const closeRows = (table: Versioned): Bulk<readonly [key: string, block: number]> =>
+const closeRows = (table: Versioned | Summed): Bulk<readonly [key: string, block: number]> =>
   createBulk(
     (db, closed) => {
-      const pairs = sql.join(closed.map(([key, block]) => sql`(${key}, cast(${block} as bigint))`))
-      // The plus keeps SQLite from choosing the index on `to_block`, where every standing row is alike.
+      // `OPEN` is among the values so that SQLite looks each row up by all of the index, and does not begin with it.
+      const triples = closed.map(([key, block]) => sql`(${key}, cast(${block} as bigint), ${sql.lit(OPEN)})`)
       return sql`
-        update ${sql.table(table)} set to_block = closed.column2 from (values ${pairs}) as closed
-        where ${sql.ref(`${table}.id`)} = closed.column1 and +${sql.ref(`${table}.to_block`)} = ${sql.lit(OPEN)}
+        update ${sql.table(table)} set to_block = closed.column2 from (values ${sql.join(triples)}) as closed
+        where ${sql.ref(`${table}.id`)} = closed.column1 and ${sql.ref(`${table}.to_block`)} = closed.column3
       `.compile(db)
     },
     (pair) => pair,
@@ -145,12 +171,13 @@ const writeBatch = async (
   batch: Batch,
 ): Promise<'incomplete' | void> => {
   const standings = await readStandings(db, statements, touchedKeys(batch.events))
-  const before = {
-    vendors: keysOf(standings, 'vendors'),
-    plans: keysOf(standings, 'plans'),
-    orders: keysOf(standings, 'orders'),
+  const before: Standings = {
+    vendors: new Map(standings.vendors),
+    plans: new Map(standings.plans),
+    orders: new Map(standings.orders),
   }
-  const { versions, gaps } = foldBatch(standings, await readVendorCount(db), batch.events)
+  const folded = foldBatch(standings, await readVendorCount(db), batch.events)
+  const { versions, gaps } = folded
 
   if (batch.onlyComplete && gaps.length > 0) return 'incomplete'
 
@@ -158,6 +185,10 @@ const writeBatch = async (
   await writeVersions(db, { close: close.vendors, insert: insert.vendors }, versions.vendors, before.vendors, vendorRow)
   await writeVersions(db, { close: close.plans, insert: insert.plans }, versions.plans, before.plans, planRow)
   await writeVersions(db, { close: close.orders, insert: insert.orders }, versions.orders, before.orders, orderRow)
+  await addUp(db, statements, incrementsOf(before, folded))
+  await insert.words(db, newWords(before, folded))
+  const old = batch.head.number - FEED_BLOCKS_MAX
+  await tell(db, insert.feed, tidingsOf(before, standings, folded, batch.events, old))
   await insert.gaps(db, gaps.map(gapRow))
   await insert.undecodable(db, batch.undecodable.map(undecodableLogRow))
   await insert.blocks(db, batch.blocks.map(blockRow))
@@ -169,7 +200,34 @@ const writeBatch = async (
     .execute()
 }
 
-const keysOf = (standings: Standings, table: Versioned): ReadonlySet<string> => new Set(standings[table].keys())
+/** Writes the sums that a batch changes. */
+const addUp = async (
+  db: Transaction<Database>,
+  { standing, close, insert }: Statements,
+  increments: Increments,
+): Promise<void> => {
+  const totalRows = (await standing.totals(db, [...increments.totals.keys()])) as TotalsRow[]
+  const totals = new Map(totalRows.map((row) => [row.id, sumState.totals(row)]))
+  const newTotals = summed('totals', totals, increments.totals)
+  await writeVersions(db, { close: close.totals, insert: insert.totals }, newTotals, totals, sumRow.totals)
+
+  const volumeRows = (await standing.volumes(db, [...increments.volumes.keys()])) as VolumeRow[]
+  const volumes = new Map(volumeRows.map((row) => [row.id, sumState.volumes(row)]))
+  const newVolumes = summed('volumes', volumes, increments.volumes)
+  await writeVersions(db, { close: close.volumes, insert: insert.volumes }, newVolumes, volumes, sumRow.volumes)
+}
+
+/** The words that are new to a row; an old row's profile is the same object as before. */
+const newWords = (before: Standings, { versions }: Folded): WordRow[] => {
+  const rows: WordRow[] = []
+  for (const { was, is } of stepsOf(before.vendors, versions.vendors)) {
+    if (was?.profile !== is.profile) rows.push(...wordRows(is.vendorId, vendorWords(readProfile(is.profile))))
+  }
+  for (const { was, is } of stepsOf(before.plans, versions.plans)) {
+    if (!was) rows.push(...wordRows(is.vendorId, planWords(is.title.text)))
+  }
+  return rows
+}
 
 const readVendorCount = async (db: Transaction<Database>): Promise<bigint> => {
   const row = await db
@@ -203,12 +261,16 @@ interface VersionStatements<Row> {
 }
 
 /** Closes the rows that stood, and inserts the new versions, each until the next. */
-const writeVersions = async <State, Row extends { readonly id: string; to_block: number }>(
+const writeVersions = async <
+  State,
+  By extends { readonly blockNumber: number },
+  Row extends { readonly id: string; to_block: number },
+>(
   db: Transaction<Database>,
   { close, insert }: VersionStatements<Row>,
-  versions: ReadonlyMap<string, readonly Version<State>[]>,
-  stood: ReadonlySet<string>,
-  toRow: (state: State, evidence: Version<State>['evidence']) => Row,
+  versions: ReadonlyMap<string, readonly InBlock<State, By>[]>,
+  stood: ReadonlyMap<string, unknown>,
+  toRow: (state: State, evidence: By) => Row,
 ): Promise<void> => {
   const closed: (readonly [key: string, block: number])[] = []
   const rows: Row[] = []
@@ -225,8 +287,72 @@ const writeVersions = async <State, Row extends { readonly id: string; to_block:
   await insert(db, rows)
 }
 
-const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<void> => {
-  for (const table of VERSIONED) {
+interface FeedState {
+  readonly newest: number
+  readonly floor: number
+  readonly floor_block: number
+}
+
+const readFeedState = async (db: Transaction<Database>): Promise<FeedState> =>
+  (await db.selectFrom('feed_state').select(['newest', 'floor', 'floor_block']).executeTakeFirst()) ?? {
+    newest: 0,
+    floor: 0,
+    floor_block: -1,
+  }
+
+/** Records how far the feed goes, and lets go of what is more than it keeps. */
+const trimFeed = async (db: Transaction<Database>, state: FeedState): Promise<void> => {
+  const floor = Math.max(state.floor, state.newest - FEED_ROWS_MAX)
+  const dropped = db.selectFrom('feed').where('seq', '<=', floor)
+  const last = await dropped.select(({ fn }) => fn.max('block_number').as('number')).executeTakeFirst()
+  await db.deleteFrom('feed').where('seq', '<=', floor).execute()
+  const kept = { newest: state.newest, floor, floor_block: Math.max(state.floor_block, last?.number ?? -1) }
+  await db
+    .insertInto('feed_state')
+    .values({ id: 1, ...kept })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(kept))
+    .execute()
+}
+
+const tell = async (db: Transaction<Database>, insert: Bulk<FeedRow>, { told, untold }: Tidings): Promise<void> => {
+  if (told.length === 0 && untold === undefined) return
+  const state = await readFeedState(db)
+  const skipped = Math.max(told.length - FEED_ROWS_MAX, 0)
+  const forgotten = skipped > 0 ? told[skipped - 1]?.block_number : untold
+  const after = forgotten === undefined ? state : forgetting(state, forgotten)
+  const rows = told.slice(skipped).map((event, index) => feedRow(after.newest + 1 + index, 0, event))
+  await insert(db, rows)
+  await trimFeed(db, { ...after, newest: after.newest + rows.length })
+}
+
+/** Takes a number that stands for what nobody will be told, so that nobody can go on from before it. */
+const forgetting = ({ newest, floor_block }: FeedState, block: number): FeedState => ({
+  newest: newest + 1,
+  floor: newest + 1,
+  floor_block: Math.max(floor_block, block),
+})
+
+/** Retracts, newest first, what was told of later blocks. */
+const retract = async (db: Transaction<Database>, insert: Bulk<FeedRow>, number: number): Promise<void> => {
+  const state = await readFeedState(db)
+  if (state.floor_block > number) return trimFeed(db, forgetting(state, number))
+  const told = await db
+    .selectFrom('feed')
+    .selectAll()
+    .where('block_number', '>', number)
+    .where('retracts', '=', 0)
+    .where('seq', 'not in', db.selectFrom('feed').select('retracts'))
+    .orderBy('seq', 'desc')
+    .execute()
+  if (told.length === 0) return
+  const rows = told.map((row, index) => feedRow(state.newest + 1 + index, row.seq, row))
+  await insert(db, rows)
+  await trimFeed(db, { ...state, newest: state.newest + rows.length })
+}
+
+const undo = async (db: Transaction<Database>, { insert }: Statements, { number }: BlockRef): Promise<void> => {
+  await retract(db, insert.feed, number)
+  for (const table of [...VERSIONED, ...SUMMED]) {
     await db.deleteFrom(table).where('from_block', '>', number).execute()
     await db
       .updateTable(table)

@@ -3,7 +3,7 @@ import SqliteDatabase from 'better-sqlite3'
 import fc from 'fast-check'
 import { Kysely, SqliteDialect } from 'kysely'
 import type { ChroveEvent, UndecodableLog } from '../chain/events.ts'
-import type { Batch } from '../chain/projection.ts'
+import type { Batch, Projection } from '../chain/projection.ts'
 import { type Address, type Block, type Evidence, type Hash, type Hex, ZERO_ADDRESS } from '../chain/types.ts'
 import { utf8 } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
@@ -270,4 +270,43 @@ export const batchOf = (sealed: readonly Sealed[], finalized: Block = genesis.bl
     head: last,
     finalized,
   }
+}
+
+/** Branches of a chain: each drops some blocks of the one before and adds its own. */
+export type Branches = readonly { readonly undo: number; readonly blocks: readonly (readonly Operation[])[] }[]
+
+export const branches: fc.Arbitrary<Branches> = fc.array(fc.record({ undo: fc.nat(6), blocks: operations }), {
+  minLength: 1,
+  maxLength: 5,
+  size: 'max',
+})
+
+/**
+ * Leads a projection that has genesis along branches as a follower does, in batches of some blocks.
+ * @param told is called after each batch and each rollback with the blocks that count now
+ * @returns the canonical chain in the end
+ */
+export const leadAlong = async (
+  projection: Projection,
+  all: Branches,
+  batchBlocks: number,
+  told: (chain: readonly Sealed[]) => Promise<void> = async () => {},
+): Promise<Sealed[]> => {
+  let script: { fork: number; operations: readonly Operation[] }[] = []
+  let chain: Sealed[] = [genesis]
+  for (const [fork, { undo, blocks }] of all.entries()) {
+    const kept = Math.max(0, script.length - undo)
+    const to = chain[kept]
+    if (to && kept < chain.length - 1) {
+      await projection.rollBack(to.block)
+      await told(chain.slice(0, kept + 1))
+    }
+    script = [...script.slice(0, kept), ...blocks.map((some) => ({ fork: fork + 1, operations: some }))]
+    chain = seal(script)
+    for (let from = kept + 1; from < chain.length; from += batchBlocks) {
+      await projection.apply(batchOf(chain.slice(from, from + batchBlocks)))
+      await told(chain.slice(0, from + batchBlocks))
+    }
+  }
+  return chain
 }

@@ -85,3 +85,23 @@ export const foldBatch = (standings: Standings, vendorCount: bigint, events: rea
 
 const byPosition = (a: ChroveEvent, b: ChroveEvent): number =>
   a.evidence.blockNumber - b.evidence.blockNumber || a.evidence.logIndex - b.evidence.logIndex
+
+/** A version, and what is known of how it was made. */
+export interface InBlock<State, By extends Pick<Evidence, 'blockNumber'> = Pick<Evidence, 'blockNumber'>> {
+  readonly state: State
+  readonly evidence: By
+}
+
+/** Each version with the state before it. */
+export const stepsOf = function* <State, By extends Pick<Evidence, 'blockNumber'>>(
+  before: ReadonlyMap<string, State>,
+  versions: ReadonlyMap<string, readonly InBlock<State, By>[]>,
+): Generator<{ readonly evidence: By; readonly was: State | undefined; readonly is: State }> {
+  for (const [key, all] of versions) {
+    let was = before.get(key)
+    for (const { state, evidence } of all) {
+      yield { evidence, was, is: state }
+      was = state
+    }
+  }
+}

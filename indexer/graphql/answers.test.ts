@@ -51,6 +51,12 @@ describe('an answer that was given before', () => {
       '{ orders { nodes { id status paid evidence { finalized } } } }',
       '{ _meta { block { number hash } finalized { number } completeness { complete gapCount undecodableLogs } } }',
       '{ _meta { lagSeconds } }',
+      '{ _meta { resumeId } }',
+      '{ stats { vendors plansOnSale orders runningOrders volumes { orders paid volume } } }',
+      '{ vendors(search: "proxy") { nodes { id orderCount volumes { volume } } pageInfo { endCursor } } }',
+      `{ vendor(id: 1) { history { totalCount nodes { fromBlock toBlock
+        vendor { version plans { nodes { price } } } evidence { finalized } } } } }`,
+      '{ orders { nodes { history(first: 2) { nodes { order { status paid plan { price } } } } } } }',
       '{ vendors(block: { number: 1 }) { nodes { id version } } }',
       '{ vendors(block: { numberGte: 2 }) { nodes { id } } }',
       '{ __typename }',
@@ -102,6 +108,19 @@ describe('an answer that was given before', () => {
     await projection.apply(batchOf(chain.slice(2), block?.block))
     await projection.rollBack(block?.block ?? genesis.block)
     assert.deepEqual(await isFinal(), { finalized: true })
+  })
+
+  it('is not given when the same blocks were undone and written again, if it tells where a subscription goes on', async () => {
+    const chain = chainOf([doing('register', 0, 0)])
+    const { ask, projection } = await directoryOf(chain)
+    const resumeId = async () => {
+      const { data } = await ask<{ _meta: { resumeId: string } }>('{ _meta { resumeId } }')
+      return Number(data._meta.resumeId.split('-')[0])
+    }
+    assert.equal(await resumeId(), 1)
+    await projection.rollBack(genesis.block)
+    await projection.apply(batchOf(chain.slice(1)))
+    assert.equal(await resumeId(), 3)
   })
 
   it('is not given when it tells the time', async () => {
@@ -208,5 +227,22 @@ describe('the cost of a query', () => {
     const costly = '{ vendors(first: 100) { nodes { plans(first: 100) { nodes { id price title { text } } } } } }'
     const refused = (await (await post({ query: costly })).json()) as { extensions: { cost: { requested: number } } }
     assert.equal(refused.extensions.cost.requested, 1 + 100 * (1 + 1 + 100 * 5))
+  })
+
+  it('counts histories as pages, and volumes by the tokens that are named, or as many as are told', async () => {
+    const { ask } = await directoryOf(chainOf([doing('register', 0, 0)]))
+    const cost = async (query: string, variables: object = {}) => {
+      const answer = (await ask(query, variables)) as Answer<null> & { extensions: { cost: { requested: number } } }
+      assert.deepEqual(codesOf(answer), [])
+      return answer.extensions.cost.requested
+    }
+    assert.equal(await cost('{ vendor(id: 1) { history(first: 7) { nodes { fromBlock } } } }'), 1 + 1 + 7 * 2)
+    assert.equal(await cost('{ stats { volumes { paid } } }'), 1 + 1 + 100)
+    const token = `0x${'0'.repeat(40)}`
+    assert.equal(await cost(`{ stats { volumes(tokens: ["${token}"]) { paid } } }`), 1 + 1 + 1)
+    const named = 'query ($tokens: [Address!]) { stats { volumes(tokens: $tokens) { paid } } }'
+    assert.equal(await cost(named, { tokens: [token, token] }), 1 + 1 + 2)
+    assert.equal(await cost(named, { tokens: [token, token, token] }), 1 + 1 + 3)
+    assert.equal(await cost(named), 1 + 1 + 100)
   })
 })

@@ -10,6 +10,9 @@ export interface At {
   readonly timestampSeconds: number
 }
 
+/** The end of a block, of which nothing needs to be known but its number until its time is asked for. */
+export type Moment = Pick<At, 'number'> & Partial<At>
+
 /** Where headers come from. */
 interface Headers {
   readonly db: Kysely<Database>
@@ -55,5 +58,5 @@ export const isRecorded = async (db: Kysely<Database>, { number, hash }: At): Pr
 }
 
 /** Holds of the versions that stand at the end of a block. */
-export const standsAt = (table: string, { number }: At): RawBuilder<SqlBool> =>
+export const standsAt = (table: string, { number }: Moment): RawBuilder<SqlBool> =>
   sql<SqlBool>`${sql.ref(`${table}.from_block`)} <= ${number} and ${sql.ref(`${table}.to_block`)} > ${number}`

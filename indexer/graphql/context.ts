@@ -3,28 +3,22 @@ import DataLoader from 'dataloader'
 import type { Kysely } from 'kysely'
 import type { Block } from '../../chain/types.ts'
 import { type Clock, nowSeconds } from '../../effects/clock.ts'
-import { QUERY_TIME_MS_MAX } from '../limits.ts'
+import { HEADERS_PER_RUN_MAX, QUERY_TIME_MS_MAX } from '../limits.ts'
 import type { Database, PlanRow, VendorRow } from '../schema.ts'
 import type { Source } from '../store.ts'
-import { type At, type BlockInput, isRecorded, readBlock, standsAt } from './block-at.ts'
+import { type At, type BlockInput, isRecorded, type Moment, readBlock, standsAt } from './block-at.ts'
+import type { Feed } from './feed.ts'
 import type { Changing, Head, HeadWatch } from './head.ts'
 import { type PlanFilter, planList, type PlanOrder } from './lists.ts'
-import {
-  type Connection,
-  connection,
-  countRowsPer,
-  type PageArguments,
-  pageRequest,
-  type Part,
-  readPages,
-} from './page.ts'
+import type { Connection, PageArguments } from './page.ts'
+import { pagesPer } from './pages-per.ts'
 import { createProbeReads, type ProbeReads } from './probes.ts'
 import { late } from './run.ts'
 
 /** A row as it stands at a block: what a node of the answer is made of. */
 export interface Seen<Row> {
   readonly row: Row
-  readonly at: At
+  readonly at: Moment
 }
 
 export interface PlansArguments extends PageArguments {
@@ -35,6 +29,7 @@ export interface PlansArguments extends PageArguments {
 export interface Directory {
   readonly db: Kysely<Database>
   readonly head: HeadWatch
+  readonly feed: Feed
   /** What the prober found out. */
   readonly probes: Changing
   readonly source: Source
@@ -47,7 +42,9 @@ export interface Directory {
 /** What an answer rests on that can change, each as it was: while all of it is so still, the answer is as good as new. */
 export type Grounds = ReadonlyMap<Changing, ReturnType<Changing['revision']>>
 
-export interface RequestContext extends Pick<Directory, 'source' | 'readHeader' | 'probes'>, ProbeReads {
+export interface RequestContext extends Pick<Directory, 'source' | 'feed' | 'probes'>, ProbeReads {
+  /** All that was written of the chain, for what is not the same whenever the newest block is. */
+  readonly writes: Changing
   /** Refuses statements when the request's time is over. */
   readonly db: Kysely<Database>
   /** The newest block, as it was when this request first asked: every field is answered for the same. */
@@ -62,9 +59,13 @@ export interface RequestContext extends Pick<Directory, 'source' | 'readHeader' 
   /** Whether the block that the answer is for was undone meanwhile: its parts may not fit together then. */
   wasReplaced(): Promise<boolean>
   at(input: BlockInput | null | undefined): Promise<At>
-  vendor(key: string, at: At): Promise<Seen<VendorRow> | undefined>
-  plan(key: string, at: At): Promise<Seen<PlanRow> | undefined>
-  plansOf(vendorKey: string, args: PlansArguments, at: At): Promise<Connection<Seen<PlanRow>>>
+  /** The end of a block by number, one object each as that of `at`: what is loaded for it is loaded together. */
+  moment(number: number): Moment
+  vendor(key: string, at: Moment): Promise<Seen<VendorRow> | undefined>
+  plan(key: string, at: Moment): Promise<Seen<PlanRow> | undefined>
+  plansOf(vendorKey: string, args: PlansArguments, at: Moment): Promise<Connection<Seen<PlanRow>>>
+  /** What fields of this request share under a name, made by the first that asks. */
+  shared<Value>(name: readonly unknown[], make: () => Value): Value
 }
 
 /** Loaders by what they have in common, each made once a request. */
@@ -80,7 +81,7 @@ const kept = <Key, Value>(make: (key: Key) => Value) => {
 /** The clock: it is another at any time. */
 const time: Changing = { revision: () => Number.NaN }
 
-const align = <Row extends { readonly id: string }>(keys: readonly string[], rows: readonly Row[], at: At) => {
+const align = <Row extends { readonly id: string }>(keys: readonly string[], rows: readonly Row[], at: Moment) => {
   const found = new Map(rows.map((row) => [row.id, { row, at }]))
   return keys.map((key) => found.get(key))
 }
@@ -89,8 +90,15 @@ const align = <Row extends { readonly id: string }>(keys: readonly string[], row
 const nameOf = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner))
 
+/** The same questions to the chain, but not too many of them. */
+const sparing = ({ readHeader }: Directory): Directory['readHeader'] => {
+  let left = HEADERS_PER_RUN_MAX
+  return async (number) => (left-- > 0 ? readHeader(number) : undefined)
+}
+
 export const createContext = (directory: Directory): RequestContext => {
-  const { head, clock, source, probes, readHeader } = directory
+  const { head, feed, clock, source, probes } = directory
+  const readHeader = sparing(directory)
   const lateAtMs = clock.nowMs() + QUERY_TIME_MS_MAX
   const db = directory.db.withPlugin({
     transformQuery: ({ node }) => {
@@ -113,8 +121,18 @@ export const createContext = (directory: Directory): RequestContext => {
     readBlock({ db, readHeader }, await newest(), JSON.parse(name) as BlockInput),
   )
 
+  const moment = kept((number: number): Moment => ({ number }))
+
+  const named = new Map<string, unknown>()
+  const shared = <Value>(name: readonly unknown[], make: () => Value): Value => {
+    const key = nameOf(name)
+    const value = named.has(key) ? (named.get(key) as Value) : make()
+    named.set(key, value)
+    return value
+  }
+
   const vendors = kept(
-    (at: At) =>
+    (at: Moment) =>
       new DataLoader<string, Seen<VendorRow> | undefined>(async (keys) => {
         const rows = await db
           .selectFrom('vendors')
@@ -126,7 +144,7 @@ export const createContext = (directory: Directory): RequestContext => {
       }),
   )
   const plans = kept(
-    (at: At) =>
+    (at: Moment) =>
       new DataLoader<string, Seen<PlanRow> | undefined>(async (keys) => {
         const rows = await db
           .selectFrom('plans')
@@ -138,35 +156,13 @@ export const createContext = (directory: Directory): RequestContext => {
       }),
   )
 
-  /** Pages of plans of many vendors, when each asks for the same kind of page. */
-  const planPages = (args: PlansArguments, at: At) => {
-    const { list, sorting } = planList(args.filter, args.orderBy, at)
-    const request = pageRequest(sorting, args)
-    const counts = kept(
-      (part: Part) =>
-        new DataLoader<string, number>(async (keys) => {
-          const found = await countRowsPer(db, list, request, part, 'vendor_id', keys)
-          return keys.map((key) => found.get(key) ?? 0)
-        }),
-    )
-    return new DataLoader<string, Connection<Seen<PlanRow>>>(async (keys) => {
-      const rows = await readPages<PlanRow>(db, list, request, 'vendor_id', keys)
-      const byVendor = Map.groupBy(rows, (row) => row.vendor_id)
-      return keys.map((key) => {
-        const toNode = (row: PlanRow) => ({ row, at })
-        return connection(request, byVendor.get(key) ?? [], toNode, (part) => counts(part).load(key))
-      })
-    })
-  }
   // Rows of one list share the object of their arguments; other fields may still ask for the same.
-  const pagesNamed = new Map<string, ReturnType<typeof planPages>>()
-  const pages = kept((at: At) =>
-    kept((args: PlansArguments) => {
-      const name = nameOf([args, at])
-      const named = pagesNamed.get(name) ?? planPages(args, at)
-      pagesNamed.set(name, named)
-      return named
-    }),
+  const pages = kept((at: Moment) =>
+    kept((args: PlansArguments) =>
+      shared(['plans', args, at.number], () =>
+        pagesPer(db, planList(args.filter, args.orderBy, at), args, 'vendor_id', (row: PlanRow) => ({ row, at })),
+      ),
+    ),
   )
 
   const restOn = (changing: Changing): void => {
@@ -176,8 +172,9 @@ export const createContext = (directory: Directory): RequestContext => {
 
   return {
     source,
+    feed,
     probes,
-    readHeader,
+    writes: head.writes,
     db,
     newest,
     async finalizedNumber() {
@@ -197,9 +194,11 @@ export const createContext = (directory: Directory): RequestContext => {
       return !(await isRecorded(directory.db, answeredFor))
     },
     at: (input) => (input ? ats(JSON.stringify(input)) : newest()),
+    moment,
     vendor: (key, at) => vendors(at).load(key),
     plan: (key, at) => plans(at).load(key),
     plansOf: async (vendorKey, args, at) => pages(at)(args).load(vendorKey),
+    shared,
     ...createProbeReads(db, () => restOn(probes)),
   }
 }

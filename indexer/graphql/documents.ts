@@ -86,18 +86,18 @@ const describe = <Context>(schema: GraphQLSchema, node: DocumentNode): KnownDocu
   }
 }
 
-/** Weights by the variables that they depend on: those that size pages. */
+/** Weights by the variables that they depend on: those that size lists. */
 const weighing = (document: DocumentNode, operation: OperationDefinitionNode) => {
   const sizes = new Set<string>()
   visit(document, {
     Argument: ({ name, value }) => {
-      if (/^(first|last)$/.test(name.value) && value.kind === Kind.VARIABLE) sizes.add(value.name.value)
+      if (/^(first|last|tokens)$/.test(name.value) && value.kind === Kind.VARIABLE) sizes.add(value.name.value)
     },
   })
   const weights = createLru<Weight>(DOCUMENT_WEIGHTS_KEPT_MAX, DOCUMENT_WEIGHTS_KEPT_MAX)
   return (variables: Variables): Weight => {
     const given = Array.from(sizes, (name) => variables[name])
-    const key = given.map((size) => (typeof size === 'number' ? size : '')).join()
+    const key = given.map((size) => (Array.isArray(size) ? size.length : typeof size === 'number' ? size : '')).join()
     const before = weights.get(key)
     if (before) return before
     const weight = weigh(document, operation, variables)

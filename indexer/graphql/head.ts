@@ -31,9 +31,12 @@ export interface HeadWatch {
   readonly block: Changing
   /** Which block is the newest that is final. It may change and the newest block be as before: after a reorg. */
   readonly finality: Changing
+  /** All that was written: it changes with every batch and every rollback, though the newest block be as before. */
+  readonly writes: Changing
 }
 
-const readHead = async (db: Kysely<Database>): Promise<Head> => {
+/** Asks the database. @throws ERR_NOT_READY */
+export const readHead = async (db: Kysely<Database>): Promise<Head> => {
   const row = await db
     .selectFrom('blocks')
     .innerJoin('checkpoint', (join) => join.onTrue())
@@ -60,9 +63,9 @@ export const watchHead = (
   let reorgs = 0
 
   /** Until the write has ended the head is the one before, as it is for every reader of the database. */
-  const thenForget = async (write: Promise<void>): Promise<void> => {
+  const thenForget = async <Result>(write: Promise<Result>): Promise<Result> => {
     try {
-      await write
+      return await write
     } finally {
       writes++
       known = undefined
@@ -93,6 +96,7 @@ export const watchHead = (
       reorgs: () => reorgs,
       block: { revision: () => known?.hash },
       finality: { revision: () => known?.finalizedNumber },
+      writes: { revision: () => writes },
     },
   }
 }

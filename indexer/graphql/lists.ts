@@ -1,11 +1,13 @@
 /** Filters, searches and orders, as SQL that means the same in SQLite and PostgreSQL. */
 import { type RawBuilder, sql } from 'kysely'
-import { encodeAmount, encodeFlag, searchable, vendorKey } from '../columns.ts'
-import { FILTER_LIST_MAX, SEARCH_LENGTH_MAX, SEARCH_WORDS_MAX } from '../limits.ts'
-import { type At, standsAt } from './block-at.ts'
+import { encodeAmount, encodeFlag, vendorKey } from '../columns.ts'
+import { FILTER_LIST_MAX } from '../limits.ts'
+import type { Versioned } from '../schema.ts'
+import { type At, type Moment, standsAt } from './block-at.ts'
 import type { Sorting } from './cursor.ts'
 import { queryError } from './errors.ts'
 import type { List } from './page.ts'
+import { distanceOf, foundBy, type Search } from './search.ts'
 
 export interface PlanFilter {
   readonly vendorId?: bigint | null
@@ -33,12 +35,15 @@ export interface OrderFilter {
   readonly planId?: number | null
   readonly keyHashes?: readonly string[] | null
   readonly controller?: string | null
+  readonly token?: string | null
   readonly status?: OrderStatus | null
 }
 
+export type Direction = 'ASC' | 'DESC'
+
 export interface OrderBy<Field extends string> {
   readonly field: Field
-  readonly direction: 'ASC' | 'DESC'
+  readonly direction: Direction
 }
 
 export interface Sorted {
@@ -66,23 +71,9 @@ const contains = (column: string, text: string): Condition =>
 
 /** A NUL ends text in some databases, and a bar separates words: neither is in any word. */
 const containsWord = (column: string) => (word: string) => {
-  const text = searchable(word)
+  const text = word.toLowerCase()
   return /[|\0]/.test(text) ? sql`1 = 0` : contains(column, `|${text}|`)
 }
-
-const searched =
-  (column: string) =>
-  (search: string): Condition => {
-    const words = searchable(search)
-      .split(/\s+/u)
-      .filter((word) => word !== '')
-    if (search.length > SEARCH_LENGTH_MAX || words.length > SEARCH_WORDS_MAX) {
-      const bounds = `at most ${SEARCH_WORDS_MAX} words and ${SEARCH_LENGTH_MAX} characters`
-      throw queryError('ERR_SEARCH_INVALID', `a search has ${bounds}`)
-    }
-    if (words.some((word) => word.includes('\0'))) return sql`1 = 0`
-    return sql`(${sql.join([sql`1 = 1`, ...words.map((word) => contains(column, word))], sql` and `)})`
-  }
 
 /** Pads a vendor id as keys are; an id that no vendor can have matches nothing. */
 const keyOf = (vendorId: bigint): string => (vendorId < 2n ** 64n ? vendorKey(vendorId) : '-')
@@ -95,7 +86,7 @@ const cheaperThan =
     return price >= 2n ** 160n ? sql`1 = 1` : sql`${sql.ref(column)} <= ${encodeAmount(price)}`
   }
 
-const planConditions = (table: string, filter: PlanFilter, at: At): Condition[] => [
+const planConditions = (table: string, filter: PlanFilter, at: Moment): Condition[] => [
   standsAt(table, at),
   ...given(filter.vendorId, (id) => equals(`${table}.vendor_id`)(keyOf(id))),
   ...given(filter.onSale, (onSale) => equals(`${table}.on_sale`)(encodeFlag(onSale))),
@@ -104,19 +95,25 @@ const planConditions = (table: string, filter: PlanFilter, at: At): Condition[] 
   ...given(filter.maxPricePerDay, cheaperThan(`${table}.price_per_day`, filter.token)),
 ]
 
-const sortedBy = (columns: Readonly<Record<string, string>>, order: OrderBy<string> | null | undefined): Sorting => {
+/** @param columns those that the rows are sorted by before their ids, and what stands for the id where it is not `id` */
+const sortedBy = (
+  columns: Readonly<Record<string, readonly [column: string, id?: string]>>,
+  order: OrderBy<string> | null | undefined,
+): Sorting => {
   const { field, direction } = order ?? { field: 'ID', direction: 'ASC' }
-  const column = columns[field]
+  const [column, id = 'id'] = columns[field] ?? []
   return {
     name: `${field}_${direction}`,
-    columns: column === undefined ? ['id'] : [column, 'id'],
+    columns: column === undefined ? [id] : [column, id],
     descending: direction === 'DESC',
   }
 }
 
 /** Whether which vendors are listed, or in which order, depends on what the prober found. */
-export const restsOnProbes = (filter: VendorFilter | null | undefined, order: VendorOrder | null | undefined): boolean =>
-  (filter?.reachable ?? filter?.verified ?? null) !== null || order?.field === 'UPTIME'
+export const restsOnProbes = (
+  filter: VendorFilter | null | undefined,
+  order: VendorOrder | null | undefined,
+): boolean => (filter?.reachable ?? filter?.verified ?? null) !== null || order?.field === 'UPTIME'
 
 /** What the prober found, which is the same for every block. */
 const isProbed = (column: 'reachable' | 'verified') => (wanted: boolean) => {
@@ -129,27 +126,55 @@ const isProbed = (column: 'reachable' | 'verified') => (wanted: boolean) => {
 const VENDORS_WITH_UPTIME = sql`(select vendors.*, coalesce(vendor_probes.uptime, 0) as uptime
   from vendors left join vendor_probes on vendor_probes.vendor_id = vendors.id)`
 
-export type VendorOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE' | 'UPTIME'>
+export interface VendorOrder extends OrderBy<'ID' | 'CREATED' | 'CHANGED' | 'PRICE' | 'VOLUME' | 'UPTIME'> {
+  readonly token?: string | null
+}
 
-/** @throws ERR_FILTER_INVALID | ERR_SEARCH_INVALID | ERR_ORDER_NEEDS_TOKEN */
+/** Vendors with what they are sorted by, in a column of its own. */
+const vendorSource = (
+  order: VendorOrder | null | undefined,
+  plan: PlanFilter,
+  search: Search | undefined,
+  at: At,
+): RawBuilder<unknown> => {
+  const plans = (table: string) => sql.join(planConditions(table, plan, at), sql` and `)
+  switch (order?.field) {
+    case 'PRICE':
+      if (!plan.token) throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in `filter.plan`')
+      // Plans come by price from an index, and each vendor's first is kept: a page reads little more than its rows.
+      return sql`(select vendors.*, offers.price_per_day as cheapest, offers.id as offer
+        from plans as offers join vendors on vendors.id = offers.vendor_id
+        where ${plans('offers')} and not exists (
+          select 1 from plans where plans.vendor_id = offers.vendor_id and ${plans('plans')}
+            and (plans.price_per_day, plans.id) < (offers.price_per_day, offers.id)))`
+    case 'VOLUME':
+      if (!order.token) throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by volume needs `token` in `orderBy`')
+      return sql`(select vendors.*, earned.volume, earned.vendor_id as earner
+        from volumes as earned join vendors on vendors.id = earned.vendor_id
+        where earned.token = ${order.token} and ${standsAt('earned', at)})`
+    case 'UPTIME':
+      return VENDORS_WITH_UPTIME
+    case undefined:
+      if (!search || search.isCommon) return sql.table('vendors')
+      return sql`(select vendors.*, ${distanceOf(search)} as distance from vendors)`
+    default:
+      return sql.table('vendors')
+  }
+}
+
+/** By how well they match, unless told otherwise, if there is a search. @throws ERR_FILTER_INVALID | ERR_ORDER_NEEDS_TOKEN */
 export const vendorList = (
   filter: VendorFilter | null | undefined,
-  search: string | null | undefined,
+  search: Search | undefined,
   order: VendorOrder | null | undefined,
   at: At,
 ): Sorted => {
-  const byPrice = order?.field === 'PRICE'
-  if (byPrice && !filter?.plan?.token) {
-    throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in `filter.plan`')
-  }
   const plans = (planFilter: PlanFilter) => sql.join(planConditions('plans', planFilter, at), sql` and `)
-  const source = byPrice
-    ? sql`(select vendors.*, offers.cheapest from vendors join (
-        select vendor_id, min(price_per_day) as cheapest from plans where ${plans(filter?.plan ?? {})} group by vendor_id
-      ) as offers on offers.vendor_id = vendors.id)`
-    : order?.field === 'UPTIME'
-      ? VENDORS_WITH_UPTIME
-      : sql.table('vendors')
+  const source = vendorSource(order, filter?.plan ?? {}, search, at)
+  const withPlan = given(
+    filter?.plan,
+    (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
+  )
   const conditions = [
     standsAt('listed', at),
     ...given(filter?.ids, (ids) => oneOf('listed.id', ids.map(keyOf))),
@@ -159,32 +184,42 @@ export const vendorList = (
     ...given(filter?.region, containsWord('listed.regions')),
     ...given(filter?.reachable, isProbed('reachable')),
     ...given(filter?.verified, isProbed('verified')),
-    ...given(search, searched('listed.search_text')),
-    ...given(
-      byPrice ? undefined : filter?.plan,
-      (plan) => sql`exists (select 1 from plans where plans.vendor_id = listed.id and ${plans(plan)})`,
-    ),
+    ...given(search, (words) => foundBy(words, at)),
   ]
-  return {
-    list: { source, conditions },
-    sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'cheapest', UPTIME: 'uptime' }, order),
-  }
+  // Ids are given in the order of registration.
+  const columns = {
+    CHANGED: ['from_block'],
+    PRICE: ['cheapest', 'offer'],
+    VOLUME: ['volume', 'earner'],
+    UPTIME: ['uptime'],
+    RELEVANCE: ['distance'],
+  } as const
+  const sorting = sortedBy(
+    columns,
+    order ?? (search && !search.isCommon ? { field: 'RELEVANCE', direction: 'ASC' } : undefined),
+  )
+  const name = order?.field === 'VOLUME' ? `${sorting.name}_${order.token}` : sorting.name
+  const list =
+    order?.field === 'PRICE'
+      ? { source, conditions, counted: { source: sql.table('vendors'), conditions: [...conditions, ...withPlan] } }
+      : { source, conditions: [...conditions, ...withPlan] }
+  return { list, sorting: { ...sorting, name } }
 }
 
-export type PlanOrder = OrderBy<'ID' | 'CHANGED' | 'PRICE'>
+export type PlanOrder = OrderBy<'ID' | 'CREATED' | 'CHANGED' | 'PRICE'>
 
 /** @throws ERR_ORDER_NEEDS_TOKEN */
 export const planList = (
   filter: PlanFilter | null | undefined,
   order: PlanOrder | null | undefined,
-  at: At,
+  at: Moment,
 ): Sorted => {
   if (order?.field === 'PRICE' && !filter?.token) {
     throw queryError('ERR_ORDER_NEEDS_TOKEN', 'sorting by price needs `token` in the filter')
   }
   return {
     list: { source: sql.table('plans'), conditions: planConditions('listed', filter ?? {}, at) },
-    sorting: sortedBy({ CHANGED: 'from_block', PRICE: 'price_per_day' }, order),
+    sorting: sortedBy({ CREATED: ['created_block'], CHANGED: ['from_block'], PRICE: ['price_per_day'] }, order),
   }
 }
 
@@ -213,8 +248,15 @@ export const orderList = (
     ...given(filter?.planId, equals('listed.plan_id')),
     ...given(filter?.keyHashes, (hashes) => oneOf('listed.key_hash', hashes)),
     ...given(filter?.controller, equals('listed.controller')),
+    ...given(filter?.token, equals('listed.token')),
     ...given(filter?.status, hasStatus(at)),
   ]
-  const columns = { CHANGED: 'from_block', STARTED_AT: 'started_at', ENDS_AT: 'ends_at' }
+  const columns = { CHANGED: ['from_block'], STARTED_AT: ['started_at'], ENDS_AT: ['ends_at'] } as const
   return { list: { source: sql.table('orders'), conditions }, sorting: sortedBy(columns, order) }
 }
+
+/** All versions that rows had up to a block: of each row one per block that changed it. */
+export const historyList = (table: Versioned, direction: Direction, { number }: Moment): Sorted => ({
+  list: { source: sql.table(table), conditions: [sql`listed.from_block <= ${number}`] },
+  sorting: { name: `HISTORY_${direction}`, columns: ['from_block'], descending: direction === 'DESC' },
+})

@@ -1,6 +1,8 @@
 /** How far the directory is, and what it can prove. */
 import type { At } from './block-at.ts'
 import type { RequestContext } from './context.ts'
+import { newestId } from './feed.ts'
+import { readHead } from './head.ts'
 
 const block = ({ number, hash, timestampSeconds }: At) => ({ number, hash, timestamp: timestampSeconds })
 
@@ -13,6 +15,13 @@ export const readMeta = async (context: RequestContext, at: At) => {
     block: block(at),
     // A function, since an answer that tells the time is not kept.
     lagSeconds: () => Math.max(0, context.nowSeconds() - newest.timestampSeconds),
+    /** Where those go on who have seen what the newest block says. */
+    async resumeId() {
+      if (at.hash !== newest.hash) return null
+      context.restOn(context.writes)
+      const id = await newestId(db)
+      return (await readHead(db)).hash === newest.hash ? id : null
+    },
     async finalized() {
       const number = await context.finalizedNumber()
       return number < 0 ? null : block(await context.at({ number }))

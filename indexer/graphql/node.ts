@@ -1,5 +1,5 @@
 /** The global ids of Relay: `vendor:1`, `plan:1/2`, `order:0x…`. */
-import type { At } from './block-at.ts'
+import type { Moment } from './block-at.ts'
 import type { RequestContext } from './context.ts'
 import { orderAt, planAt, vendorAt } from './reads.ts'
 
@@ -18,7 +18,7 @@ const PLAN = /^plan:([1-9]\d{0,19})\/([1-9]\d{0,9})$/
 const ORDER = /^order:(0x[0-9a-f]{64})$/
 
 /** What has this id at a block; undefined for what is no id too, as the interface of Relay wants. */
-export const readNode = async (context: RequestContext, id: string, at: At) => {
+export const readNode = async (context: RequestContext, id: string, at: Moment) => {
   const [, vendorId] = VENDOR.exec(id) ?? []
   if (vendorId) return vendorAt(context, BigInt(vendorId), at)
   const [, ofVendor, planId] = PLAN.exec(id) ?? []

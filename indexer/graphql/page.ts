@@ -9,6 +9,8 @@ import { queryError } from './errors.ts'
 export interface List {
   readonly source: RawBuilder<unknown>
   readonly conditions: readonly RawBuilder<unknown>[]
+  /** A list of as many rows that is faster to count. */
+  readonly counted?: List
 }
 
 export interface PageArguments {
@@ -120,15 +122,20 @@ const partOf = ({ conditions }: List, { sorting, after, before }: PageRequest, p
   return part === 'back' && before ? all([...conditions, side(reversed, before, 'upto')]) : all(conditions)
 }
 
-/** How many rows a part of the list has. */
+/** How many rows the whole list has; of a part, 1 if it has any. */
 export const countRows = async (
   db: Kysely<Database>,
   list: List,
   request: PageRequest,
   part: Part,
 ): Promise<number> => {
-  const query = sql<{ total: number | string }>`
-    select count(*) as total from ${list.source} as listed where ${partOf(list, request, part)}`
+  const { source, conditions } = part === 'whole' ? (list.counted ?? list) : list
+  const found = partOf({ source, conditions }, request, part)
+  const query =
+    part === 'whole'
+      ? sql<{ total: number | string }>`select count(*) as total from ${source} as listed where ${found}`
+      : sql<{ total: number | string }>`
+          select count(*) as total from (select 1 from ${source} as listed where ${found} limit 1) as some`
   return Number((await query.execute(db)).rows[0]?.total ?? 0)
 }
 

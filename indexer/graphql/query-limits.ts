@@ -11,7 +11,14 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, QUERY_ALIASES_MAX, QUERY_COST_MAX, QUERY_DEPTH_MAX } from '../limits.ts'
+import {
+  PAGE_ROWS_DEFAULT,
+  PAGE_ROWS_MAX,
+  QUERY_ALIASES_MAX,
+  QUERY_COST_MAX,
+  QUERY_DEPTH_MAX,
+  TOKENS_TOLD_MAX,
+} from '../limits.ts'
 import { documentError } from './errors.ts'
 
 /** What a query asks for at most. */
@@ -25,7 +32,10 @@ export interface Weight {
 type Variables = Readonly<Record<string, unknown>>
 
 /** Lists whose length the query chooses; `Profile` and `endpoints` are bounded by the contract. */
-const PAGED: ReadonlySet<string> = new Set(['vendors', 'plans', 'orders'])
+const PAGED: ReadonlySet<string> = new Set(['vendors', 'plans', 'orders', 'history'])
+
+/** A list that is as long as the tokens it is asked for, or else as the directory tells at once. */
+const OF_TOKENS = 'volumes'
 
 const NOTHING: Weight = { depth: 0, aliases: 0, cost: 0 }
 
@@ -78,7 +88,7 @@ export const weigh = (document: DocumentNode, operation: OperationDefinitionNode
     // The shape of the schema is bounded, and graphql's own rule bounds how often it can be asked for.
     if (field.name.value.startsWith('__')) return { depth: 1, aliases: field.alias ? 1 : 0, cost: 1 }
     const inside = field.selectionSet ? ofSelections(field.selectionSet) : NOTHING
-    const times = PAGED.has(field.name.value) ? pageRows(field, variables) : 1
+    const times = rowsOf(field, variables)
     return {
       depth: inside.depth + 1,
       aliases: inside.aliases + (field.alias && field.alias.value !== field.name.value ? 1 : 0),
@@ -103,6 +113,18 @@ export const weigh = (document: DocumentNode, operation: OperationDefinitionNode
       )
 
   return ofSelections(operation.selectionSet)
+}
+
+/** Rows that a field can have. */
+const rowsOf = (field: FieldNode, variables: Variables): number => {
+  if (field.name.value === OF_TOKENS) return tokensOf(field, variables)
+  return PAGED.has(field.name.value) ? pageRows(field, variables) : 1
+}
+
+const tokensOf = ({ arguments: [tokens] = [] }: FieldNode, variables: Variables): number => {
+  if (tokens?.value.kind === Kind.LIST) return Math.min(tokens.value.values.length, TOKENS_TOLD_MAX)
+  const given = tokens?.value.kind === Kind.VARIABLE ? variables[tokens.value.name.value] : undefined
+  return Array.isArray(given) ? Math.min(given.length, TOKENS_TOLD_MAX) : TOKENS_TOLD_MAX
 }
 
 /** Rows that a page can have; what is not a valid size is refused when the page is read. */

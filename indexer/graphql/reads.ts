@@ -1,7 +1,7 @@
 /** Single rows by what they are called outside. */
 import { planKey, vendorKey } from '../columns.ts'
 import type { OrderRow, VendorRow } from '../schema.ts'
-import { type At, standsAt } from './block-at.ts'
+import { type Moment, standsAt } from './block-at.ts'
 import type { RequestContext, Seen } from './context.ts'
 
 /** Ids that the registry can have given. */
@@ -10,16 +10,16 @@ const isVendorId = (vendorId: bigint): boolean => vendorId < 2n ** 64n
 export const vendorAt = async (
   context: RequestContext,
   vendorId: bigint,
-  at: At,
+  at: Moment,
 ): Promise<Seen<VendorRow> | undefined> => (isVendorId(vendorId) ? context.vendor(vendorKey(vendorId), at) : undefined)
 
-export const planAt = async (context: RequestContext, vendorId: bigint, planId: number, at: At) =>
+export const planAt = async (context: RequestContext, vendorId: bigint, planId: number, at: Moment) =>
   isVendorId(vendorId) ? context.plan(planKey(vendorId, planId), at) : undefined
 
 export const orderAt = async (
   { db }: RequestContext,
   by: { readonly orderId: string } | { readonly vendorId: bigint; readonly planId: number; readonly keyHash: string },
-  at: At,
+  at: Moment,
 ): Promise<Seen<OrderRow> | undefined> => {
   const standing = db.selectFrom('orders').selectAll().where(standsAt('orders', at))
   if ('orderId' in by) {

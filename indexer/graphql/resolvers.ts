@@ -5,9 +5,10 @@ import { type ChainText, chainText } from '../../protocol/text.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { decodeAmount, decodeWords, planKey } from '../columns.ts'
 import { endpointsOf } from '../rows.ts'
-import type { GapRow, OrderRow, PlanRow, VendorRow } from '../schema.ts'
+import type { GapRow, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { At, BlockInput } from './block-at.ts'
 import type { PlansArguments, RequestContext, Seen } from './context.ts'
+import { type HistoryArguments, historyOf, type Rows, type Version } from './history.ts'
 import {
   type OrderFilter,
   orderList,
@@ -26,6 +27,9 @@ import { type Connection, connection, countRows, type PageArguments, pageRequest
 import { probesShown } from './probes.ts'
 import { orderAt, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
+import { subscriptionResolvers } from './subscriptions.ts'
+import { readSearch } from './search.ts'
+import { orderCountOf, readStats, type VolumesArguments, volumesOf } from './sums.ts'
 
 interface AtBlock {
   readonly block?: BlockInput | null
@@ -73,10 +77,22 @@ const versionEvidence = {
   evidence: ({ row }: Seen<EvidenceColumns & { from_block: number }>) => evidence(row, row.from_block),
 }
 
-const statusOf = ({ row, at }: Seen<OrderRow>): OrderStatus => {
+const statusOf = async ({ row, at }: Seen<OrderRow>, _: unknown, context: RequestContext): Promise<OrderStatus> => {
   if (row.cancelled === 1) return 'CANCELLED'
-  return row.ends_at > at.timestampSeconds ? 'RUNNING' : 'ENDED'
+  const { timestampSeconds } = at.timestampSeconds === undefined ? await context.at({ number: at.number }) : at
+  return row.ends_at > (timestampSeconds ?? 0) ? 'RUNNING' : 'ENDED'
 }
+
+const history = <Table extends Versioned>(table: Table) => ({
+  history: (seen: Seen<Rows[Table]>, args: HistoryArguments, context: RequestContext) =>
+    historyOf(context, table, seen, args),
+})
+
+/** What a version is called by the kind of thing it is one of. */
+const versions = <Kind extends string, Row extends EvidenceColumns>(kind: Kind) => ({
+  [kind]: ({ seen }: Version<Row>) => seen,
+  evidence: ({ seen, fromBlock }: Version<Row>) => evidence(seen.row, fromBlock),
+})
 
 const profileOf = ({ row }: Seen<VendorRow>) => ({
   valid: row.profile_valid === 1,
@@ -91,6 +107,7 @@ const profileOf = ({ row }: Seen<VendorRow>) => ({
 /** Resolvers of every field that is not a plain member of what its parent resolved to. */
 export const resolvers = {
   ...scalars,
+  ...subscriptionResolvers,
 
   Settlement: { INSTANT: 'Instant', STREAMED: 'Streamed' },
 
@@ -102,7 +119,10 @@ export const resolvers = {
     ) {
       if (restsOnProbes(args.filter, args.orderBy)) context.restOn(context.probes)
       const at = await context.at(args.block)
-      return page<VendorRow>(context, vendorList(args.filter, args.search, args.orderBy, at), args, at)
+      // What was undone stays in the index, and words that are common by it do not rank.
+      if (args.search != null) context.restOn(context.writes)
+      const search = await readSearch(context.db, args.search)
+      return page<VendorRow>(context, vendorList(args.filter, search, args.orderBy, at), args, at)
     },
     async vendor(_: unknown, args: AtBlock & { id: bigint }, context: RequestContext) {
       return vendorAt(context, args.id, await context.at(args.block))
@@ -124,6 +144,9 @@ export const resolvers = {
     },
     async node(_: unknown, args: AtBlock & { id: string }, context: RequestContext) {
       return readNode(context, args.id, await context.at(args.block))
+    },
+    async stats(_: unknown, args: AtBlock, context: RequestContext) {
+      return readStats(context, await context.at(args.block))
     },
     async _meta(_: unknown, args: AtBlock, context: RequestContext) {
       return readMeta(context, await context.at(args.block))
@@ -149,10 +172,17 @@ export const resolvers = {
     probes: async ({ row }: Seen<VendorRow>, _: unknown, context: RequestContext) =>
       probesShown(row, await context.probesOf(row.id)),
     uptime: ({ row }: Seen<VendorRow>, _: unknown, context: RequestContext) => context.uptimeOf(row.id),
+    createdBlock: ({ row }: Seen<VendorRow>) => row.created_block,
+    orderCount: ({ row, at }: Seen<VendorRow>, _: unknown, context: RequestContext) =>
+      orderCountOf(context, row.id, at),
+    volumes: ({ row, at }: Seen<VendorRow>, args: VolumesArguments, context: RequestContext) =>
+      volumesOf(context, row.id, args, at),
     plans: ({ row, at }: Seen<VendorRow>, args: PlansArguments, context: RequestContext) =>
       context.plansOf(row.id, args, at),
+    ...history('vendors'),
     ...versionEvidence,
   },
+  VendorVersion: versions<'vendor', VendorRow>('vendor'),
 
   Plan: {
     id: ({ row }: Seen<PlanRow>) =>
@@ -167,8 +197,11 @@ export const resolvers = {
     maxPeriods: ({ row }: Seen<PlanRow>) => row.max_periods,
     settlement: ({ row }: Seen<PlanRow>) => row.settlement,
     onSale: ({ row }: Seen<PlanRow>) => row.on_sale === 1,
+    createdBlock: ({ row }: Seen<PlanRow>) => row.created_block,
+    ...history('plans'),
     ...versionEvidence,
   },
+  PlanVersion: versions<'plan', PlanRow>('plan'),
 
   Order: {
     id: ({ row }: Seen<OrderRow>) => formatNodeId({ type: 'order', orderId: row.id }),
@@ -179,6 +212,7 @@ export const resolvers = {
       context.plan(planKey(BigInt(row.vendor_id), row.plan_id), at),
     planId: ({ row }: Seen<OrderRow>) => row.plan_id,
     keyHash: ({ row }: Seen<OrderRow>) => row.key_hash,
+    token: ({ row }: Seen<OrderRow>) => (row.token === '' ? null : somebody(row.token as Address)),
     controller: ({ row }: Seen<OrderRow>) => somebody(row.controller),
     status: statusOf,
     startedAt: ({ row }: Seen<OrderRow>) => row.started_at,
@@ -187,8 +221,11 @@ export const resolvers = {
     paid: ({ row }: Seen<OrderRow>) => decodeAmount(row.paid),
     refunded: ({ row }: Seen<OrderRow>) => decodeAmount(row.refunded),
     withdrawn: ({ row }: Seen<OrderRow>) => decodeAmount(row.withdrawn),
+    createdBlock: ({ row }: Seen<OrderRow>) => row.created_block,
+    ...history('orders'),
     ...versionEvidence,
   },
+  OrderVersion: versions<'order', OrderRow>('order'),
 
   Gap: { evidence: (row: GapRow) => evidence(row, row.block_number) },
 

@@ -15,6 +15,7 @@ import { documentError } from './errors.ts'
 import { costOf, exceedsLimits, weigh } from './query-limits.ts'
 import { resolvers } from './resolvers.ts'
 import { runQuery } from './run.ts'
+import { subscriptions } from './subscriptions.ts'
 import { typeDefs } from './type-defs.ts'
 
 export const GRAPHQL_PATH = '/graphql'
@@ -169,7 +170,12 @@ export const createGraphqlServer = (
     schema,
     context: () => createContext(directory),
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [...(allowed ? [onlyAllowed(allowed)] : []), sharing(documents, directory.clock), counting(metrics)],
+    plugins: [
+      ...(allowed ? [onlyAllowed(allowed)] : []),
+      sharing(documents, directory.clock),
+      subscriptions(directory),
+      counting(metrics),
+    ],
     extraParamNames: allowed ? ['documentId'] : [],
     parserAndValidationCache: false,
     maxRequestBodySize: REQUEST_BYTES_MAX,

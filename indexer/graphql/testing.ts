@@ -7,6 +7,7 @@ import { createProjection } from '../store.ts'
 import { batchOf, emptyStore, genesis, type Operation, seal, type Sealed, SOURCE } from '../testing.ts'
 import type { AllowedDocuments } from './allowed-documents.ts'
 import type { Directory } from './context.ts'
+import { createFeed } from './feed.ts'
 import { type Changing, watchHead } from './head.ts'
 import { createGraphqlServer } from './server.ts'
 
@@ -45,12 +46,14 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
   const { finalized = genesis, readHeader = async (number) => chain[number]?.block } = options
   const { probes = { revision: () => 0 } } = options
   const db = await emptyStore()
-  const { projection, head: watched } = watchHead(db, createProjection(db))
+  const { projection: watched, head: newest } = watchHead(db, createProjection(db))
+  const feed = createFeed(db)
+  const projection = feed.through(watched)
   await projection.apply(batchOf(chain, finalized.block))
   const head = chain.at(-1)?.block ?? genesis.block
   const clock: Clock = { ...createClock(), nowMs: () => 1000 * (head.timestampSeconds + 7), ...options.clock }
   const metrics = createMetrics()
-  const directory = { db, head: watched, probes, source: SOURCE, clock, sha256, readHeader }
+  const directory = { db, head: newest, feed, probes, source: SOURCE, clock, sha256, readHeader }
   const { fetch: graphql } = createGraphqlServer(directory, { log: silentLog, metrics }, options.allowed)
   const post = (body: object, given: Readonly<Record<string, string>> = {}): Promise<Response> => {
     const text = JSON.stringify(body)
@@ -60,6 +63,7 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
   }
   return {
     db,
+    feed,
     projection,
     directory,
     metrics,

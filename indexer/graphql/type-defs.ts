@@ -11,9 +11,9 @@ type Query {
   vendors(
     "Conditions that all must hold."
     filter: VendorFilter
-    "Words to find in title, description, service types and regions; case does not matter, parts of words are found."
+    "Words to find in title, description, service types, regions and titles of plans on sale: each must begin a word there, case and compatibility forms do not matter. At most 16 words and 256 characters."
     search: String
-    "How to sort; by id when left out."
+    "How to sort. When left out: by id; in a search those first that have its words in their titles, whole words before beginnings, unless each of its words may find 1,000 vendors and more."
     orderBy: VendorOrder
     "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
     first: Int
@@ -91,11 +91,108 @@ type Query {
     block: BlockInput
   ): Node
 
+  "How many there are of what, and what was paid."
+  stats(
+    "The block to answer for; the newest when left out."
+    block: BlockInput
+  ): Stats!
+
   "How far the directory is, and whether it can prove that it has missed nothing."
   _meta(
     "The block to answer for; the newest when left out."
     block: BlockInput
   ): Meta!
+}
+
+"""
+What can be followed, over server-sent events (GraphQL over SSE, distinct connections). Each event comes exactly once,
+with an id to go on from after a break: by \`after\` or the header \`Last-Event-ID\`. When a reorg undoes blocks, what was
+told of them is told again with \`retracted: true\`, newest first.
+"""
+type Subscription {
+  "Vendors that were registered or changed, plans included: once for each block that changes them."
+  vendorChanged(
+    "Conditions that all must hold."
+    filter: VendorChangeFilter
+    "The id of the last event that was seen, or \`_meta.resumeId\`; what comes from now on when left out."
+    after: String
+  ): VendorChange!
+
+  "Purchases of orders, also those that extend one."
+  orderPaid(
+    "Conditions that all must hold."
+    filter: OrderPaymentFilter
+    "The id of the last event that was seen, or \`_meta.resumeId\`; what comes from now on when left out."
+    after: String
+  ): OrderPayment!
+}
+
+"A vendor is not as it was."
+type VendorChange {
+  "Names this event: to go on after it."
+  id: String!
+  "Whether a reorg undid the change."
+  retracted: Boolean!
+  "The registry's id of the vendor."
+  vendorId: BigInt!
+  "The vendor as the change left it; null when that was undone meanwhile, which is told next. Of a retracted change: the vendor as it is now, if it is there."
+  vendor: Vendor
+  "The change; the last one if its block has several of this vendor."
+  evidence: Evidence!
+}
+
+"An order was paid."
+type OrderPayment {
+  "Names this event: to go on after it."
+  id: String!
+  "Whether a reorg undid the payment."
+  retracted: Boolean!
+  "The contract's id of the order."
+  orderId: Bytes32!
+  "The order at the end of the payment's block; null when that was undone meanwhile, which is told next. Of a retracted payment: the order as it is now, if it is there."
+  order: Order
+  "The vendor's id in the registry."
+  vendorId: BigInt!
+  "The vendor's id of the plan."
+  planId: Int!
+  "The buyer's keyId."
+  keyHash: Bytes32!
+  "What was paid with: an ERC-20 contract, or null for the chain's native coin."
+  token: Address
+  "Account that may cancel, if any."
+  controller: Address
+  "Periods of this purchase."
+  periods: BigInt!
+  "When the run began that it belongs to, unix seconds."
+  startedAt: BigInt!
+  "When the paid time ends now, unix seconds."
+  endsAt: BigInt!
+  "What was paid, in the token's smallest units."
+  amount: BigInt!
+  "The payment."
+  evidence: Evidence!
+}
+
+"Conditions on changes of vendors."
+input VendorChangeFilter {
+  "Of these vendors; at most 100."
+  ids: [BigInt!]
+  "The vendor names this service type, before the change or after it."
+  serviceType: String
+  "The vendor names this region, before the change or after it."
+  region: String
+}
+
+"Conditions on payments."
+input OrderPaymentFilter {
+  "To this vendor."
+  vendorId: BigInt
+  "For the plan with this id; with \`vendorId\`."
+  planId: Int
+  "In the name of one of these keys; at most 100."
+  keyHashes: [Bytes32!]
+  "In this token; the zero address is the native coin."
+  token: Address
 }
 
 "Chooses the block to answer for: exactly one field is given."
@@ -194,6 +291,15 @@ type Vendor implements Node {
   profile: Profile!
   "How many plans it has ever had; their ids are 1 to this number."
   planCount: Int!
+  "Block of its registration."
+  createdBlock: Int!
+  "How many orders it ever had."
+  orderCount: Int!
+  "What was paid to it, one entry for each token it was paid in; most orders first, at most 100."
+  volumes(
+    "Only these tokens, at most 100; the zero address is the native coin."
+    tokens: [Address!]
+  ): [Volume!]!
   "Its plans, on sale or not."
   plans(
     "Conditions that all must hold; \`vendorId\` is not needed here."
@@ -213,6 +319,19 @@ type Vendor implements Node {
   probes: [Probe!]!
   "Share of the time that one of its endpoints was verified, 0 to 1: the mean of the last 30 days on which it was asked; null before the first time."
   uptime: Float
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): VendorVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -261,6 +380,21 @@ type Plan implements Node {
   settlement: Settlement!
   "Whether the vendor offers the plan; it can be bought when the vendor is active too."
   onSale: Boolean!
+  "Block in which it was added."
+  createdBlock: Int!
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): PlanVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -289,6 +423,8 @@ type Order implements Node {
   planId: Int!
   "The buyer's keyId: SHA-256(SHA-256(ASCII of the JWK's \`n\`))."
   keyHash: Bytes32!
+  "What amounts are in: the plan's ERC-20 contract, or null for the chain's native coin."
+  token: Address
   "Account that may cancel, if any."
   controller: Address
   "Whether the time goes on at the block that is answered for, by that block's own time."
@@ -305,6 +441,21 @@ type Order implements Node {
   refunded: BigInt!
   "All that the vendor has withdrawn."
   withdrawn: BigInt!
+  "Block in which it was first bought."
+  createdBlock: Int!
+  "What it was before and is now: one version for each block that changed it, up to the block that is answered for."
+  history(
+    "\`DESC\`: newest first."
+    direction: Direction! = DESC
+    "At most this many from the start, 1 to 100; 20 when neither \`first\` nor \`last\` is given."
+    first: Int
+    "Only what comes after this cursor."
+    after: String
+    "At most this many from the end, 1 to 100."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): OrderVersionConnection!
   "Its last change."
   evidence: Evidence!
 }
@@ -363,6 +514,8 @@ input OrderFilter {
   keyHashes: [Bytes32!]
   "Can be cancelled by this account."
   controller: Address
+  "Paid in this token; the zero address is the native coin."
+  token: Address
   "Stands so at the time of the block that is answered for."
   status: OrderStatus
 }
@@ -381,18 +534,24 @@ input VendorOrder {
   field: VendorOrderField! = ID
   "Which end comes first."
   direction: Direction! = ASC
+  "The token that volumes are in, for \`VOLUME\`; the zero address is the native coin."
+  token: Address
 }
 
 "What vendors can be sorted by."
 enum VendorOrderField {
-  "By id, which is by age."
+  "By id."
   ID
+  "By age: in the order of registration, which is that of ids."
+  CREATED
   "By the block of the last change."
   CHANGED
   "By the cheapest day among the plans that meet \`filter.plan\`, which must name a token; vendors without are left out."
   PRICE
   "By \`uptime\`, as it is now whatever the block; those never asked count as 0."
   UPTIME
+  "By what was paid to it and not refunded in \`token\`, which must be given; vendors that were never paid in it are left out."
+  VOLUME
 }
 
 "How to sort plans; equal ones are sorted by vendor and plan id."
@@ -407,6 +566,8 @@ input PlanOrder {
 enum PlanOrderField {
   "By vendor id, then plan id."
   ID
+  "By age: the block in which it was added."
+  CREATED
   "By the block of the last change."
   CHANGED
   "By the price of a day; \`filter.token\` must be given."
@@ -505,6 +666,141 @@ type OrderEdge {
   node: Order!
 }
 
+"A vendor as it stood for some time."
+type VendorVersion {
+  "The vendor as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  vendor: Vendor!
+  "The block that made it so: from its end on the vendor stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the vendor stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of a vendor."
+type VendorVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [VendorVersionEdge!]!
+  "The versions of this page."
+  nodes: [VendorVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of a vendor with its place in the history."
+type VendorVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: VendorVersion!
+}
+
+"A plan as it stood for some time."
+type PlanVersion {
+  "The plan as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  plan: Plan!
+  "The block that made it so: from its end on the plan stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the plan stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of a plan."
+type PlanVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [PlanVersionEdge!]!
+  "The versions of this page."
+  nodes: [PlanVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of a plan with its place in the history."
+type PlanVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: PlanVersion!
+}
+
+"An order as it stood for some time."
+type OrderVersion {
+  "The order as it stood; what hangs on it is as it was at the end of \`fromBlock\`."
+  order: Order!
+  "The block that made it so: from its end on the order stood so."
+  fromBlock: Int!
+  "The block that changed it: from its end on the order stood so no more. Null if it still does at the block that is answered for."
+  toBlock: Int
+  "The change that made it so; the last one if its block has several."
+  evidence: Evidence!
+}
+
+"A page of versions of an order."
+type OrderVersionConnection {
+  "The versions of this page, each with its place."
+  edges: [OrderVersionEdge!]!
+  "The versions of this page."
+  nodes: [OrderVersion!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are on all pages."
+  totalCount: Int!
+}
+
+"A version of an order with its place in the history."
+type OrderVersionEdge {
+  "Marks the place, for \`after\` and \`before\` with the same direction."
+  cursor: String!
+  "The version."
+  node: OrderVersion!
+}
+
+"How many there are of what at a block, and what was paid until then."
+type Stats {
+  "The block that is answered for."
+  block: Block!
+  "Vendors ever registered."
+  vendors: Int!
+  "Vendors that take new orders."
+  activeVendors: Int!
+  "Plans ever added."
+  plans: Int!
+  "Plans that their vendors offer, active or not."
+  plansOnSale: Int!
+  "Orders ever bought; buying again for the same key and plan makes no new one."
+  orders: Int!
+  "Orders that are paid until later than the block and not cancelled."
+  runningOrders: Int!
+  "What was paid to all vendors, one entry for each token; most orders first, at most 100."
+  volumes(
+    "Only these tokens, at most 100; the zero address is the native coin."
+    tokens: [Address!]
+  ): [Volume!]!
+}
+
+"What was paid for orders in one token, in its smallest units."
+type Volume {
+  "The ERC-20 contract; null for the chain's native coin."
+  token: Address
+  "How many orders are of plans with a price in it."
+  orders: Int!
+  "All that was ever paid."
+  paid: BigInt!
+  "All that was returned to buyers."
+  refunded: BigInt!
+  "All that vendors have withdrawn."
+  withdrawn: BigInt!
+  "Paid and not refunded."
+  volume: BigInt!
+}
+
 "What the directory is about and how far it is."
 type Meta {
   "Chain that is followed, by EIP-155."
@@ -517,6 +813,8 @@ type Meta {
   block: Block!
   "The newest block that can no longer be replaced; null while none is known."
   finalized: Block
+  "For \`after\` of a subscription that goes on from this answer, without a hole; null when it is not for the newest block."
+  resumeId: String
   "How much older the newest block here is than now, in seconds."
   lagSeconds: BigInt!
   "Whether every log up to the block that is answered for was seen."

@@ -37,7 +37,10 @@ const indexOnce = async ({ url, registry, replay = 0, remember = false }: IndexO
   const address = replayed?.registry ?? parseAddress(registry ?? '')
   if (!address) throw new TypeError('an address is missing')
   const following = { fromBlock: 0, finalityBlocks: 1, confirmations: 0, pollMs: 1000 }
-  const indexer = createIndexer({ ...effects, sha256, chain: replayed ?? effects.chain }, { registry: address, ...following })
+  const indexer = createIndexer(
+    { ...effects, sha256, chain: replayed ?? effects.chain },
+    { registry: address, ...following },
+  )
   const startedAtMs = performance.now()
   const cpuBefore = process.cpuUsage()
   let events = 0

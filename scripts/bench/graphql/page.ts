@@ -5,6 +5,7 @@ import { sha256 } from '../../../effects/digest-node.ts'
 import { silentLog } from '../../../effects/log.ts'
 import { createSqlStore } from '../../../effects/store-node.ts'
 import { vendorKey } from '../../../indexer/columns.ts'
+import { createFeed } from '../../../indexer/graphql/feed.ts'
 import { watchHead } from '../../../indexer/graphql/head.ts'
 import { createGraphqlServer } from '../../../indexer/graphql/server.ts'
 import type { Database } from '../../../indexer/schema.ts'
@@ -55,7 +56,8 @@ export const statementsOfPage = async (folder: string): Promise<PageStatements> 
   })
   try {
     const { head } = watchHead(db, createProjection(db))
-    const directory = { db, head, source: SOURCE, clock: createClock(), sha256, readHeader: async () => undefined }
+    const stand = { db, head, feed: createFeed(db), probes: { revision: () => 0 }, source: SOURCE }
+    const directory = { ...stand, clock: createClock(), sha256, readHeader: async () => undefined }
     const body = pageBody(1)
     const headers = { 'content-type': 'application/json', 'content-length': String(body.length) }
     const request = new Request('http://directory/graphql', { method: 'POST', headers, body })

@@ -61,6 +61,7 @@ const vendorOf = (vendorId: number) =>
         }),
       ),
       planCount: PLANS_PER_VENDOR,
+      createdBlock: evidenceOf(vendorId).blockNumber,
     },
     evidenceOf(vendorId),
   )
@@ -77,6 +78,7 @@ const planOf = (vendorId: number, planId: number) =>
       settlement: 'Streamed',
       title: text(`${planId} h`),
       onSale: true,
+      createdBlock: evidenceOf(vendorId).blockNumber,
     },
     evidenceOf(vendorId),
   )
