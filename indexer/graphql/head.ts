@@ -60,9 +60,9 @@ export const watchHead = (
   let reorgs = 0
 
   /** Until the write has ended the head is the one before, as it is for every reader of the database. */
-  const thenForget = async (write: Promise<void>): Promise<void> => {
+  const thenForget = async <Result>(write: Promise<Result>): Promise<Result> => {
     try {
-      await write
+      return await write
     } finally {
       writes++
       known = undefined

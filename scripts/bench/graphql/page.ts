@@ -55,7 +55,9 @@ export const statementsOfPage = async (folder: string): Promise<PageStatements> 
   })
   try {
     const { head } = watchHead(db, createProjection(db))
-    const directory = { db, head, source: SOURCE, clock: createClock(), sha256, readHeader: async () => undefined }
+    const probes = { revision: () => 0 }
+    const fixed = { probes, source: SOURCE, clock: createClock(), sha256, readHeader: async () => undefined }
+    const directory = { db, head, ...fixed }
     const body = pageBody(1)
     const headers = { 'content-type': 'application/json', 'content-length': String(body.length) }
     const request = new Request('http://directory/graphql', { method: 'POST', headers, body })
