@@ -8,6 +8,7 @@ import { createModelChain, type ModelChain, type ModelLog } from '../sim/model-c
 import { encodeValues, entryOf, signatureHashOf } from './abi-encode.ts'
 import { FollowError } from './errors.ts'
 import { createFollower, type FollowSettings } from './follower.ts'
+import { LOGS_PER_BATCH } from './limits.ts'
 import type { Batch, Projection } from './projection.ts'
 import { type Address, type Block, type BlockRef, parseAddress } from './types.ts'
 
@@ -307,12 +308,56 @@ describe('a projection that follows a chain', () => {
       },
     }
     await settle(createFollower(effectsOf(watched), settingsOf(), createLedger().projection))
-    assert.deepEqual(asked.slice(0, 4), [1000, 500, 250, 250])
+    assert.deepEqual(asked.slice(0, 4), [100, 200, 400, 200])
     assert.deepEqual(
       asked.slice(4, 66),
-      Array.from({ length: 62 }, () => 250),
+      Array.from({ length: 62 }, () => 200),
     )
-    assert.deepEqual(asked.slice(66, 69), [500, 250, 250])
+    assert.deepEqual(asked.slice(66, 69), [200, 400, 200])
+  })
+
+  it('asks for ranges of as many blocks as make a batch, however dense they are', async () => {
+    const found: number[] = []
+    const chain = modelOf({ rangeBlocksMax: Infinity, finalityBlocks: 0 })
+    for (let i = 0; i < 3000; i++) chain.append(Array.from({ length: 40 }, () => foreignLog))
+    for (let i = 0; i < 300; i++) chain.append(Array.from({ length: 40 }, (_, at) => eventLog(at)))
+    const watched: Chain = {
+      async request(method, params) {
+        const answer = await chain.request(method, params)
+        if (method === 'eth_getLogs') found.push((answer as unknown[]).length)
+        return answer
+      },
+    }
+    await settle(createFollower(effectsOf(watched), settingsOf(), createLedger().projection))
+    const [first, ...rest] = found.filter((logs) => logs > 0)
+    assert.ok(first !== undefined && first <= 12_000)
+    assert.ok(
+      rest.slice(1).every((logs) => logs <= LOGS_PER_BATCH),
+      rest.join(),
+    )
+  })
+
+  it('asks for the next range before the rows of one are written, and for no more', async () => {
+    const chain = modelOf({ rangeBlocksMax: 10, finalityBlocks: 0 })
+    for (let i = 0; i < 50; i++) chain.append([eventLog(i)])
+    const ledger = createLedger()
+    const order: string[] = []
+    const watched: Chain = {
+      request(method, params) {
+        if (method === 'eth_getLogs') order.push('ask')
+        return chain.request(method, params)
+      },
+    }
+    const apply = (batch: Batch) => {
+      order.push('write')
+      return ledger.projection.apply(batch)
+    }
+    const follower = createFollower(effectsOf(watched), settingsOf(), { ...ledger.projection, apply })
+    await settle(follower)
+    const text = order.join(' ')
+    assert.match(text, /ask ask write ask write/)
+    assert.doesNotMatch(text, /write ask ask ask/)
+    assert.deepEqual(ledger.rows(), fold(chain))
   })
 
   it('finds a common ancestor among n blocks with about log2(n) questions', async () => {

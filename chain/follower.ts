@@ -54,6 +54,14 @@ export interface FollowEffects {
   readonly random: Random
 }
 
+/** Final blocks that are being read. */
+interface Reading {
+  readonly from: number
+  readonly to: number
+  readonly piece: Promise<Piece | undefined>
+  readonly signal: AbortSignal | undefined
+}
+
 export const createFollower = (effects: FollowEffects, settings: FollowSettings, projection: Projection): Follower => {
   const { log } = effects
   const { contracts, finalityBlocks, confirmations, fromBlock, pollMs } = settings
@@ -61,6 +69,8 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
   const progress = createProgress(effects)
   const addresses = [contracts.registry, contracts.payments]
   let range = initialRange
+  /** The next range, asked for while the rows of this one are written: the node and the database work at once. */
+  let ahead: Reading | undefined
   let chainChecked = false
   let tellsFinal = false
 
@@ -83,22 +93,40 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     }
   }
 
-  const fetch = async (decision: Decision, checkpoint: BlockRef | undefined, signal?: AbortSignal) => {
-    if (decision.do === 'fetch-blocks') {
-      const to = Math.min(decision.to, decision.from + TIP_BLOCKS_PER_STEP - 1)
-      const parent = checkpoint?.number === decision.from - 1 ? checkpoint : undefined
-      return fetchBlocks(rpc, addresses, decision.from, to, parent, signal)
-    }
-    if (decision.do !== 'fetch-range') return undefined
-    const to = Math.min(decision.to, decision.from + range.length - 1)
+  /** Begins to read final blocks, as many as go at once. */
+  const begin = (from: number, last: number, signal?: AbortSignal): Reading => {
+    const to = Math.min(last, from + range.length - 1)
+    const piece = fetchRange(rpc, addresses, from, to, signal)
+    // Nobody may ever ask how it ended.
+    piece.catch(() => {})
+    return { from, to, piece, signal }
+  }
+
+  const fetchFinal = async (from: number, last: number, signal?: AbortSignal): Promise<Piece | undefined> => {
+    const isBegun = ahead?.from === from && ahead.to <= last && !ahead.signal?.aborted
+    const { to, piece: reading } = isBegun && ahead ? ahead : begin(from, last, signal)
+    ahead = undefined
+    let piece: Piece | undefined
     try {
-      const piece = await fetchRange(rpc, addresses, decision.from, to, signal)
-      range = grow(range)
-      return piece
+      piece = await reading
     } catch (error) {
-      range = shrink(to - decision.from + 1)
+      range = shrink(to - from + 1)
       throw error
     }
+    range = grow(range, to - from + 1, piece?.logs.length ?? 0)
+    if (!piece || to === last) return piece
+    ahead = begin(to + 1, last, signal)
+    // The question has to be on its way before this one's rows take all of the process's time.
+    await effects.clock.sleep(0, signal)
+    return piece
+  }
+
+  const fetch = async (decision: Decision, checkpoint: BlockRef | undefined, signal?: AbortSignal) => {
+    if (decision.do === 'fetch-range') return fetchFinal(decision.from, decision.to, signal)
+    if (decision.do !== 'fetch-blocks') return undefined
+    const to = Math.min(decision.to, decision.from + TIP_BLOCKS_PER_STEP - 1)
+    const parent = checkpoint?.number === decision.from - 1 ? checkpoint : undefined
+    return fetchBlocks(rpc, addresses, decision.from, to, parent, signal)
   }
 
   const record = async (view: View, piece: Piece, head: Block, signal?: AbortSignal): Promise<Step> => {

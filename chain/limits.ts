@@ -1,7 +1,7 @@
 /** Bounds on following a chain and on sending to it, with their units and reasons. */
 
-/** First guess at a range of `eth_getLogs`, blocks: nearly every node takes it. */
-export const RANGE_BLOCKS_START = 1_000
+/** First guess at a range of `eth_getLogs`, blocks: every node takes it, and ten doublings lead to the longest. */
+export const RANGE_BLOCKS_START = 100
 /** Longest range, blocks: further on, a range costs the node more than the calls it saves. */
 export const RANGE_BLOCKS_MAX = 100_000
 /** Successes at a length after which a length that once failed is tried again: limits of nodes change. */
@@ -9,6 +9,11 @@ export const RANGE_RETRY_AFTER = 64
 
 /** Logs in one answer: bounds the memory of a batch; a range with more is halved. */
 export const LOGS_MAX = 20_000
+/** Logs that ranges are made for: many enough that a commit costs little, few enough that memory does not grow. */
+export const LOGS_PER_BATCH = 4_000
+
+/** Longest data of a log or an answer, hex digits: no contract of ours writes more than a few KiB; an ERC-20 may. */
+export const DATA_CHARACTERS_MAX = 2 * 512 * 1024
 
 /** Blocks read one by one in a step, and so at once: above the finalized block every header is needed. */
 export const TIP_BLOCKS_PER_STEP = 16

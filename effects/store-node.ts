@@ -12,6 +12,10 @@ const OWNER_ONLY_FILE = 0o600
 const OWNER_ONLY_FOLDER = 0o700
 /** Another process, such as a backup, may hold a database's lock for so long, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
+/** Pages in memory, KiB: the indexes of a million rows are written all over, and each page read again costs a copy. */
+const CACHE_KIB = 64 * 1024
+/** Pages that the write-ahead log may hold before they are moved into the database: 32 MiB, of a few commits in bulk. */
+const CHECKPOINT_PAGES = 8_000
 /** More than any part of Chrove has; lists of varying length make some more, and the oldest give way to them. */
 const STATEMENTS_KEPT = 256
 
@@ -112,6 +116,8 @@ const openDatabase = (path: string): Database.Database => {
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
+  database.pragma(`cache_size = -${CACHE_KIB}`)
+  database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   return database
 }
 

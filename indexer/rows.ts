@@ -1,13 +1,13 @@
 /** States as rows and back. What can be derived from a state is derived here, once, when it is written. */
 import type { Settlement, UndecodableLog } from '../chain/events.ts'
-import type { Address, Evidence, Hex } from '../chain/types.ts'
+import type { Address, Block, Evidence, Hex } from '../chain/types.ts'
 import { fromHex, toHex } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
 import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, searchable, vendorKey } from './columns.ts'
 import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
 import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
 import { readProfile } from '../protocol/profile.ts'
-import type { GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
+import type { BlockRow, GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
 
 const SECONDS_PER_DAY = 86_400n
 
@@ -131,6 +131,13 @@ export const orderState = (row: OrderRow): OrderState => ({
   paid: decodeAmount(row.paid),
   refunded: decodeAmount(row.refunded),
   withdrawn: decodeAmount(row.withdrawn),
+})
+
+export const blockRow = ({ number, hash, parentHash, timestampSeconds }: Block): BlockRow => ({
+  number,
+  hash,
+  parent_hash: parentHash,
+  timestamp_seconds: timestampSeconds,
 })
 
 export const gapRow = (gap: Gap): GapRow => ({

@@ -180,6 +180,7 @@ export interface Database {
 export type VendorRow = Selectable<VendorsTable>
 export type PlanRow = Selectable<PlansTable>
 export type OrderRow = Selectable<OrdersTable>
+export type BlockRow = Selectable<BlocksTable>
 export type GapRow = Selectable<GapsTable>
 export type UndecodableLogRow = Insertable<UndecodableLogsTable>
 

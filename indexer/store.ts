@@ -6,11 +6,33 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Contracts } from '../chain/events.ts'
 import type { Batch, Projection, Recorded } from '../chain/projection.ts'
 import type { Address, BlockRef, Hash } from '../chain/types.ts'
+import { type Bulk, createBulk } from './bulk.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
-import { SQL_VALUES_MAX } from './limits.ts'
-import { gapRow, orderRow, orderState, planRow, planState, undecodableLogRow, vendorRow, vendorState } from './rows.ts'
-import { type Database, migrate, RECORDED, VERSIONED, type Versioned } from './schema.ts'
+import {
+  blockRow,
+  gapRow,
+  orderRow,
+  orderState,
+  planRow,
+  planState,
+  undecodableLogRow,
+  vendorRow,
+  vendorState,
+} from './rows.ts'
+import {
+  type BlockRow,
+  type Database,
+  type GapRow,
+  migrate,
+  type OrderRow,
+  type PlanRow,
+  RECORDED,
+  type UndecodableLogRow,
+  VERSIONED,
+  type Versioned,
+  type VendorRow,
+} from './schema.ts'
 import { foldBatch, type Standings, touchedKeys, type Version } from './working-set.ts'
 
 /** What a database is about; it never changes. */
@@ -46,28 +68,79 @@ export const openStore = async (
 }
 
 /** @param db as `openStore` left it; no one else writes to it */
-export const createProjection = (db: Kysely<Database>): Projection => ({
-  async recorded(): Promise<Recorded | undefined> {
-    const checkpoint = await db.selectFrom('checkpoint').select('finalized_number').executeTakeFirst()
-    if (!checkpoint) return undefined
-    const rows = await db
-      .selectFrom('blocks')
-      .select(['number', 'hash'])
-      .where((where) => where.or([where('number', '>=', checkpoint.finalized_number), where('number', '=', 0)]))
-      .orderBy('number', 'desc')
-      .execute()
-    const blocks = rows.map(({ number, hash }) => ({ number, hash: hash as Hash }))
-    const finalized = blocks.find(({ number }) => number === checkpoint.finalized_number)
-    return finalized && { finalized, blocks }
+export const createProjection = (db: Kysely<Database>): Projection => {
+  const statements = createStatements()
+  return {
+    async recorded(): Promise<Recorded | undefined> {
+      const checkpoint = await db.selectFrom('checkpoint').select('finalized_number').executeTakeFirst()
+      if (!checkpoint) return undefined
+      const rows = await db
+        .selectFrom('blocks')
+        .select(['number', 'hash'])
+        .where((where) => where.or([where('number', '>=', checkpoint.finalized_number), where('number', '=', 0)]))
+        .orderBy('number', 'desc')
+        .execute()
+      const blocks = rows.map(({ number, hash }) => ({ number, hash: hash as Hash }))
+      const finalized = blocks.find(({ number }) => number === checkpoint.finalized_number)
+      return finalized && { finalized, blocks }
+    },
+
+    apply: (batch) => db.transaction().execute((transaction) => writeBatch(transaction, statements, batch)),
+
+    rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, to)),
+  }
+}
+
+/** The statements that take many rows, for each table. */
+const createStatements = () => ({
+  standing: { vendors: standingRows('vendors'), plans: standingRows('plans'), orders: standingRows('orders') },
+  close: { vendors: closeRows('vendors'), plans: closeRows('plans'), orders: closeRows('orders') },
+  insert: {
+    vendors: insertRows<VendorRow>('vendors'),
+    plans: insertRows<PlanRow>('plans'),
+    orders: insertRows<OrderRow>('orders'),
+    gaps: insertRows<GapRow>('gaps'),
+    undecodable: insertRows<UndecodableLogRow>('undecodable_logs'),
+    blocks: insertRows<BlockRow>('blocks'),
   },
-
-  apply: (batch) => db.transaction().execute((transaction) => writeBatch(transaction, batch)),
-
-  rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, to)),
 })
 
-const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void> => {
-  const standings = await readStandings(db, touchedKeys(batch.events))
+type Statements = ReturnType<typeof createStatements>
+
+const insertRows = <Row extends object>(table: keyof Database): Bulk<Row> =>
+  createBulk(
+    (db, rows) =>
+      db
+        .insertInto(table)
+        .values(rows as never)
+        .compile(),
+    // All rows of a table are made in one place, with their columns in one order.
+    (row) => Object.values(row) as unknown[],
+  )
+
+const standingRows = (table: Versioned): Bulk<string> =>
+  createBulk(
+    (db, ids) =>
+      db.selectFrom(table).selectAll().where('id', 'in', ids).where('to_block', '=', sql.lit(OPEN)).compile(),
+    (id) => [id],
+  )
+
+/** Ends the rows that stand, each before its block. */
+const closeRows = (table: Versioned): Bulk<readonly [key: string, block: number]> =>
+  createBulk(
+    (db, closed) => {
+      const pairs = sql.join(closed.map(([key, block]) => sql`(${key}, cast(${block} as bigint))`))
+      // The plus keeps SQLite from choosing the index on `to_block`, where every standing row is alike.
+      return sql`
+        update ${sql.table(table)} set to_block = closed.column2 from (values ${pairs}) as closed
+        where ${sql.ref(`${table}.id`)} = closed.column1 and +${sql.ref(`${table}.to_block`)} = ${sql.lit(OPEN)}
+      `.compile(db)
+    },
+    (pair) => pair,
+  )
+
+const writeBatch = async (db: Transaction<Database>, statements: Statements, batch: Batch): Promise<void> => {
+  const standings = await readStandings(db, statements, touchedKeys(batch.events))
   const before = {
     vendors: keysOf(standings, 'vendors'),
     plans: keysOf(standings, 'plans'),
@@ -75,21 +148,13 @@ const writeBatch = async (db: Transaction<Database>, batch: Batch): Promise<void
   }
   const { versions, gaps } = foldBatch(standings, await readVendorCount(db), batch.events)
 
-  await writeVersions(db, 'vendors', versions.vendors, before.vendors, vendorRow)
-  await writeVersions(db, 'plans', versions.plans, before.plans, planRow)
-  await writeVersions(db, 'orders', versions.orders, before.orders, orderRow)
-  await insert(db, 'gaps', gaps.map(gapRow))
-  await insert(db, 'undecodable_logs', batch.undecodable.map(undecodableLogRow))
-  await insert(
-    db,
-    'blocks',
-    batch.blocks.map(({ number, hash, parentHash, timestampSeconds }) => ({
-      number,
-      hash,
-      parent_hash: parentHash,
-      timestamp_seconds: timestampSeconds,
-    })),
-  )
+  const { close, insert } = statements
+  await writeVersions(db, { close: close.vendors, insert: insert.vendors }, versions.vendors, before.vendors, vendorRow)
+  await writeVersions(db, { close: close.plans, insert: insert.plans }, versions.plans, before.plans, planRow)
+  await writeVersions(db, { close: close.orders, insert: insert.orders }, versions.orders, before.orders, orderRow)
+  await insert.gaps(db, gaps.map(gapRow))
+  await insert.undecodable(db, batch.undecodable.map(undecodableLogRow))
+  await insert.blocks(db, batch.blocks.map(blockRow))
   const checkpoint = { finalized_number: batch.finalized.number, head_number: batch.head.number }
   await db
     .insertInto('checkpoint')
@@ -111,24 +176,14 @@ const readVendorCount = async (db: Transaction<Database>): Promise<bigint> => {
   return BigInt(row?.id ?? 0)
 }
 
-const readStandings = async (db: Transaction<Database>, keys: ReturnType<typeof touchedKeys>): Promise<Standings> => {
-  const standing = async <Table extends Versioned>(table: Table) => {
-    const rows = []
-    for (const ids of chunks(keys[table], SQL_VALUES_MAX)) {
-      rows.push(
-        ...(await db
-          .selectFrom(table as Versioned)
-          .selectAll()
-          .where('to_block', '=', OPEN)
-          .where('id', 'in', ids)
-          .execute()),
-      )
-    }
-    return rows
-  }
-  const vendors = (await standing('vendors')) as Parameters<typeof vendorState>[0][]
-  const plans = (await standing('plans')) as Parameters<typeof planState>[0][]
-  const orders = (await standing('orders')) as Parameters<typeof orderState>[0][]
+const readStandings = async (
+  db: Transaction<Database>,
+  { standing }: Statements,
+  keys: ReturnType<typeof touchedKeys>,
+): Promise<Standings> => {
+  const vendors = (await standing.vendors(db, keys.vendors)) as VendorRow[]
+  const plans = (await standing.plans(db, keys.plans)) as PlanRow[]
+  const orders = (await standing.orders(db, keys.orders)) as OrderRow[]
   return {
     vendors: new Map(vendors.map((row) => [row.id, vendorState(row)])),
     plans: new Map(plans.map((row) => [row.id, planState(row)])),
@@ -136,10 +191,15 @@ const readStandings = async (db: Transaction<Database>, keys: ReturnType<typeof 
   }
 }
 
+interface VersionStatements<Row> {
+  readonly close: Bulk<readonly [key: string, block: number]>
+  readonly insert: Bulk<Row>
+}
+
 /** Closes the rows that stood, and inserts the new versions, each until the next. */
-const writeVersions = async <State, Row extends { readonly id: string; readonly from_block: number }>(
+const writeVersions = async <State, Row extends { readonly id: string; to_block: number }>(
   db: Transaction<Database>,
-  table: Versioned,
+  { close, insert }: VersionStatements<Row>,
   versions: ReadonlyMap<string, readonly Version<State>[]>,
   stood: ReadonlySet<string>,
   toRow: (state: State, evidence: Version<State>['evidence']) => Row,
@@ -150,27 +210,13 @@ const writeVersions = async <State, Row extends { readonly id: string; readonly 
     const since = all[0]?.evidence.blockNumber
     if (stood.has(key) && since !== undefined) closed.push([key, since])
     for (const [index, { state, evidence }] of all.entries()) {
-      rows.push({ ...toRow(state, evidence), to_block: all[index + 1]?.evidence.blockNumber ?? OPEN })
+      const row = toRow(state, evidence)
+      row.to_block = all[index + 1]?.evidence.blockNumber ?? OPEN
+      rows.push(row)
     }
   }
-  for (const some of chunks(closed, SQL_VALUES_MAX / 2)) {
-    const pairs = sql.join(some.map(([key, block]) => sql`(${key}, cast(${block} as bigint))`))
-    // The plus keeps SQLite from choosing the index on `to_block`, where every standing row is alike.
-    await sql`
-      update ${sql.table(table)} set to_block = closed.column2 from (values ${pairs}) as closed
-      where ${sql.ref(`${table}.id`)} = closed.column1 and +${sql.ref(`${table}.to_block`)} = ${OPEN}`.execute(db)
-  }
-  await insert(db, table, rows)
-}
-
-const insert = async (db: Transaction<Database>, table: keyof Database, rows: readonly object[]): Promise<void> => {
-  const columns = Object.keys(rows[0] ?? {}).length
-  for (const some of chunks(rows, Math.floor(SQL_VALUES_MAX / Math.max(columns, 1)))) {
-    await db
-      .insertInto(table)
-      .values(some as never)
-      .execute()
-  }
+  await close(db, closed)
+  await insert(db, rows)
 }
 
 const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<void> => {
@@ -186,7 +232,3 @@ const undo = async (db: Transaction<Database>, { number }: BlockRef): Promise<vo
   for (const table of RECORDED) await db.deleteFrom(table).where('block_number', '>', number).execute()
   await db.deleteFrom('blocks').where('number', '>', number).execute()
 }
-
-/** Pieces of at most this many items; none when there are no items. */
-const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))

@@ -23,12 +23,16 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const UNSAFE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff\u{e0000}-\u{e0fff}]|\p{Noncharacter_Code_Point}/gu
 
+/** What most text is made of: nothing unsafe is among it, and this is found out many times faster. */
+const PLAIN = /^[\t\n -~]*$/
+
 /**
  * The safe view of some bytes: bytes that are not UTF-8 become U+FFFD, unsafe characters go, and what is longer than
  * `CLEAN_TEXT_LENGTH_MAX` is cut between characters. Cleaning cleaned text changes nothing.
  */
 export const cleanText = (bytes: Uint8Array): string => {
-  const clean = decoder.decode(bytes).replace(UNSAFE, '')
+  const decoded = decoder.decode(bytes)
+  const clean = PLAIN.test(decoded) ? decoded : decoded.replace(UNSAFE, '')
   const endsInHalf = isHighSurrogate(clean.charCodeAt(CLEAN_TEXT_LENGTH_MAX - 1))
   return clean.slice(0, CLEAN_TEXT_LENGTH_MAX - (endsInHalf ? 1 : 0))
 }
