@@ -8,7 +8,7 @@ import { createModelChain, type ModelChain, type ModelLog } from '../sim/model-c
 import { encodeValues, entryOf, signatureHashOf } from './abi-encode.ts'
 import { FollowError } from './errors.ts'
 import { createFollower, type FollowSettings } from './follower.ts'
-import { LOGS_PER_BATCH } from './limits.ts'
+import { LOGS_PER_BATCH, READINGS_MAX } from './limits.ts'
 import type { Batch, Projection } from './projection.ts'
 import { type Address, type Block, type BlockRef, parseAddress } from './types.ts'
 
@@ -375,6 +375,133 @@ describe('a projection that follows a chain', () => {
     assert.deepEqual(step, { did: 'roll-back', to: { ...ledger.head() } })
     assert.equal(ledger.head()?.number, 300)
     assert.ok(chain.asked() - before <= 14, `${chain.asked() - before} questions`)
+  })
+})
+
+/** A node that answers as another does, but for what it leaves out of its logs. */
+const omitting = (chain: Chain, isLeftOut: (log: { readonly data: string }, answer: number) => boolean): Chain => {
+  let answers = 0
+  return {
+    async request(method, params, signal) {
+      const answer = await chain.request(method, params, signal)
+      if (method !== 'eth_getLogs') return answer
+      answers++
+      return (answer as { data: string }[]).filter((log) => !isLeftOut(log, answers))
+    },
+  }
+}
+
+/** A ledger of which the versions of events are a counter. */
+const createCounting = () => {
+  const ledger = createLedger()
+  let version = 0
+  const apply = async (batch: Batch) => {
+    const versions = batch.events.map((event) => (event.type === 'ActiveChanged' ? event.version : 0))
+    const isComplete = versions.every((each, i) => each === (versions[i - 1] ?? version) + 1)
+    if (batch.onlyComplete && !isComplete) return 'incomplete'
+    version = versions.at(-1) ?? version
+    return ledger.projection.apply(batch)
+  }
+  return { ...ledger, projection: { ...ledger.projection, apply } }
+}
+
+const several = (...nodes: readonly Chain[]): Chain => ({
+  request: () => assert.fail('a follower asks one node at a time'),
+  nodes: () => nodes,
+})
+
+describe('a log that a node leaves out', () => {
+  const events = Array.from({ length: 24 }, (_, i) => eventLog(i + 1))
+  const chainOf = (blocks: number) => {
+    const chain = modelOf({ finalityBlocks: 3 })
+    for (let i = 0; i < blocks; i++) chain.append(events.slice(2 * i, 2 * i + 2))
+    return chain
+  }
+  const versionOf = ({ data }: { readonly data: string }) => Number(data.slice(0, 66))
+
+  it('is fetched from another node, as soon as a counter shows that it is missing', async () => {
+    const omission = fc.record({ blocks: fc.integer({ min: 1, max: 12 }), left: fc.uniqueArray(fc.nat({ max: 24 })) })
+    await fc.assert(
+      fc.asyncProperty(omission, async ({ blocks, left }) => {
+        const chain = chainOf(blocks)
+        // The newest of an answer shows nothing: no counter has risen above it yet.
+        const liar = omitting(chain, (log) => versionOf(log) % 2 === 1 && left.includes(versionOf(log)))
+        const ledger = createCounting()
+        await settle(createFollower(effectsOf(several(liar, chain)), settingsOf(), ledger.projection))
+        assert.deepEqual(ledger.rows(), fold(chain))
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('is fetched from the same node later when there is no other', async () => {
+    const chain = chainOf(4)
+    const liar = omitting(chain, (log, answer) => answer < 4 && versionOf(log) === 1)
+    const ledger = createCounting()
+    await settle(createFollower(effectsOf(liar), settingsOf(), ledger.projection))
+    assert.deepEqual(ledger.rows(), fold(chain))
+  })
+
+  it('is done without when every node leaves it out, however often it is asked', async () => {
+    const chain = chainOf(4)
+    const without = (at: number) => omitting(chain, (log) => versionOf(log) === at)
+    const steps: string[] = []
+    const ledger = createCounting()
+    const follower = createFollower(effectsOf(several(without(3), without(3))), settingsOf(), ledger.projection)
+    for (;;) {
+      const { did } = await follower.step()
+      steps.push(did)
+      if (did === 'wait') break
+    }
+    assert.equal(steps.filter((did) => did === 'distrust').length, READINGS_MAX)
+    assert.deepEqual(
+      ledger.rows(),
+      fold(chain).filter(({ what }) => what !== 'version 3'),
+    )
+  })
+})
+
+describe('several nodes', () => {
+  it('are asked one at a time for a whole step, so that none is believed about blocks that another does not have', async () => {
+    const chain = modelOf({ rangeBlocksMax: Infinity })
+    for (let i = 0; i < 30; i++) chain.append([eventLog(i)])
+    const asked: string[] = []
+    const named = (name: string): Chain => ({
+      request: (method, params) => {
+        asked.push(name)
+        return chain.request(method, params)
+      },
+    })
+    let first = 'a'
+    const nodes = { a: named('a'), b: named('b') }
+    const both: Chain = {
+      request: () => assert.fail('a follower asks one node at a time'),
+      nodes: () => (first === 'a' ? [nodes.a, nodes.b] : [nodes.b, nodes.a]),
+    }
+    const ledger = createLedger()
+    const follower = createFollower(effectsOf(both), settingsOf(), ledger.projection)
+    for (let steps = 0; steps < 40; steps++) {
+      first = steps % 3 === 0 ? 'a' : 'b'
+      asked.length = 0
+      await follower.step()
+      assert.equal(new Set(asked.slice(0, 3)).size, 1)
+    }
+    assert.deepEqual(ledger.rows(), fold(chain))
+  })
+
+  it('have to agree before a chain counts as another one, or as having lost what was final', async () => {
+    const chain = modelOf()
+    for (let i = 0; i < 40; i++) chain.append([eventLog(i)])
+    const ledger = createLedger()
+    await settle(createFollower(effectsOf(chain), settingsOf(), ledger.projection))
+    const other = modelOf()
+    other.restart()
+    for (let i = 0; i < 60; i++) other.append([])
+    chain.append([eventLog(40)])
+    await settle(createFollower(effectsOf(several(other, chain)), settingsOf(), ledger.projection))
+    assert.deepEqual(ledger.rows(), fold(chain))
+    const wrong = createFollower(effectsOf(several(other, other)), settingsOf(), ledger.projection)
+    await assert.rejects(wrong.step(), { code: 'ERR_CHAIN_RESTARTED' })
   })
 })
 

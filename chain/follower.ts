@@ -11,13 +11,13 @@ import { FollowError } from './errors.ts'
 import type { ChroveEvent, Contracts, UndecodableLog } from './events.ts'
 import { fetchBlocks, fetchRange, type Piece } from './fetch-blocks.ts'
 import { type Decision, decide, newestFinal, type View } from './follow-decision.ts'
-import { TIP_BLOCKS_PER_STEP } from './limits.ts'
+import { READINGS_MAX, TIP_BLOCKS_PER_STEP } from './limits.ts'
 import { createProgress } from './progress.ts'
-import type { Projection } from './projection.ts'
+import type { Batch, Projection } from './projection.ts'
 import { grow, initialRange, shrink } from './range.ts'
-import { createRpc } from './rpc.ts'
+import { createRpc, type Rpc } from './rpc.ts'
 import { runSteps, type Step } from './run-steps.ts'
-import type { Block, BlockRef, Hash } from './types.ts'
+import type { Block, BlockRef, ChroveLog, Hash } from './types.ts'
 
 export type { Step } from './run-steps.ts'
 
@@ -62,10 +62,17 @@ interface Reading {
   readonly signal: AbortSignal | undefined
 }
 
+/** What one step asks: all of it from one node, for two may stand on different blocks. */
+interface Asking {
+  readonly rpc: Rpc
+  /** Nodes that are asked as well when this one seems to have left something out. */
+  readonly others: readonly Chain[]
+  readonly signal: AbortSignal | undefined
+}
+
 export const createFollower = (effects: FollowEffects, settings: FollowSettings, projection: Projection): Follower => {
   const { log } = effects
   const { contracts, finalityBlocks, confirmations, fromBlock, pollMs } = settings
-  const rpc = createRpc(effects.chain)
   const progress = createProgress(effects)
   const addresses = [contracts.registry, contracts.payments]
   let range = initialRange
@@ -73,15 +80,17 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
   let ahead: Reading | undefined
   let chainChecked = false
   let tellsFinal = false
+  /** The blocks from this one on show that a log is missing, and were read so often. */
+  let doubt = { from: -1, readings: 0 }
 
-  const checkChain = async (signal?: AbortSignal): Promise<void> => {
+  const checkChain = async ({ rpc, signal }: Asking): Promise<void> => {
     if (chainChecked) return
     if ((await rpc.chainId(signal)) !== settings.chainId) throw restarted()
     chainChecked = true
   }
 
   /** Number of the block the node calls final. Not every node knows one; then depth alone decides. */
-  const toldFinal = async (signal?: AbortSignal): Promise<number> => {
+  const toldFinal = async ({ rpc, signal }: Asking): Promise<number> => {
     try {
       const told = await rpc.block('finalized', signal)
       if (told) tellsFinal = true
@@ -94,7 +103,7 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
   }
 
   /** Begins to read final blocks, as many as go at once. */
-  const begin = (from: number, last: number, signal?: AbortSignal): Reading => {
+  const begin = ({ rpc, signal }: Asking, from: number, last: number): Reading => {
     const to = Math.min(last, from + range.length - 1)
     const piece = fetchRange(rpc, addresses, from, to, signal)
     // Nobody may ever ask how it ended.
@@ -102,9 +111,9 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     return { from, to, piece, signal }
   }
 
-  const fetchFinal = async (from: number, last: number, signal?: AbortSignal): Promise<Piece | undefined> => {
+  const fetchFinal = async (asking: Asking, from: number, last: number): Promise<Piece | undefined> => {
     const isBegun = ahead?.from === from && ahead.to <= last && !ahead.signal?.aborted
-    const { to, piece: reading } = isBegun && ahead ? ahead : begin(from, last, signal)
+    const { to, piece: reading } = isBegun && ahead ? ahead : begin(asking, from, last)
     ahead = undefined
     let piece: Piece | undefined
     try {
@@ -115,54 +124,86 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     }
     range = grow(range, to - from + 1, piece?.logs.length ?? 0)
     if (!piece || to === last) return piece
-    ahead = begin(to + 1, last, signal)
+    ahead = begin(asking, to + 1, last)
     // The question has to be on its way before this one's rows take all of the process's time.
-    await effects.clock.sleep(0, signal)
+    await effects.clock.sleep(0, asking.signal)
     return piece
   }
 
-  const fetch = async (decision: Decision, checkpoint: BlockRef | undefined, signal?: AbortSignal) => {
-    if (decision.do === 'fetch-range') return fetchFinal(decision.from, decision.to, signal)
-    if (decision.do !== 'fetch-blocks') return undefined
-    const to = Math.min(decision.to, decision.from + TIP_BLOCKS_PER_STEP - 1)
-    const parent = checkpoint?.number === decision.from - 1 ? checkpoint : undefined
-    return fetchBlocks(rpc, addresses, decision.from, to, parent, signal)
+  const parentOf = (from: number, { recorded }: View): BlockRef | undefined => {
+    const checkpoint = recorded?.blocks[0]
+    return checkpoint?.number === from - 1 ? checkpoint : undefined
   }
 
-  const record = async (view: View, piece: Piece, head: Block, signal?: AbortSignal): Promise<Step> => {
-    const blocks = view.recorded ? piece.blocks : await fromGenesis(piece, signal)
+  const fetch = async (asking: Asking, view: View, decision: Fetch): Promise<Piece | undefined> => {
+    const { from } = decision
+    if (decision.do === 'fetch-range') return fetchFinal(asking, from, decision.to)
+    const to = Math.min(decision.to, from + TIP_BLOCKS_PER_STEP - 1)
+    return fetchBlocks(asking.rpc, addresses, from, to, parentOf(from, view), asking.signal)
+  }
+
+  /** The same blocks from another node; undefined where it does not have them, or does not answer. */
+  const fetchAgain = async (
+    { signal }: Asking,
+    other: Chain,
+    view: View,
+    { do: how, from }: Fetch,
+    { number, hash }: BlockRef,
+  ): Promise<Piece | undefined> => {
+    const rpc = createRpc(other)
+    try {
+      const piece =
+        how === 'fetch-range'
+          ? await fetchRange(rpc, addresses, from, number, signal)
+          : await fetchBlocks(rpc, addresses, from, number, parentOf(from, view), signal)
+      return piece?.blocks.at(-1)?.hash === hash ? piece : undefined
+    } catch (error) {
+      if (error instanceof ChainError) return undefined
+      throw error
+    }
+  }
+
+  const record = async (asking: Asking, view: View, decision: Fetch, piece: Piece, head: Block): Promise<Step> => {
+    const blocks = view.recorded ? piece.blocks : await fromGenesis(asking, piece)
     if (!blocks) return { did: 'distrust' }
-    const events: ChroveEvent[] = []
-    const undecodable: UndecodableLog[] = []
-    for (const line of piece.logs) {
-      const event = decodeLog(line, contracts)
-      if (event.type === 'Undecodable') undecodable.push(event)
-      else events.push(event)
-    }
-    const batch = {
-      blocks,
-      events,
-      undecodable,
-      head,
-      finalized: newestFinal(view.recorded, blocks, view.finalizedNumber),
-    }
-    await projection.apply(batch)
-    progress.note(batch)
-    if (undecodable.length > 0) log.warn('chain.undecodable', { logs: undecodable.length })
     const checkpoint = blocks.at(-1) ?? blocks[0]
+    const { from } = decision
+    const readings = doubt.from === from ? doubt.readings : 0
+    const write = async ({ logs }: Piece): Promise<Batch | undefined> => {
+      const finalized = newestFinal(view.recorded, blocks, view.finalizedNumber)
+      const batch = { blocks, ...sort(logs, contracts), head, finalized, onlyComplete: readings < READINGS_MAX }
+      return (await projection.apply(batch)) === 'incomplete' ? undefined : batch
+    }
+
+    let written = await write(piece)
+    for (const other of written ? [] : asking.others) {
+      const again = await fetchAgain(asking, other, view, decision, checkpoint)
+      written = again && (await write(again))
+      if (written) log.warn('chain.omission', { from, to: checkpoint.number })
+      if (written) break
+    }
+    if (!written) {
+      doubt = { from, readings: readings + 1 }
+      log.warn('chain.incomplete', { from, to: checkpoint.number, readings: readings + 1 })
+      return { did: 'distrust' }
+    }
+    progress.note(written)
+    const { events, undecodable } = written
+    if (undecodable.length > 0) log.warn('chain.undecodable', { logs: undecodable.length })
     return { did: 'advance', checkpoint, events: events.length, caughtUp: checkpoint.number >= head.number }
   }
 
-  const fromGenesis = async ({ blocks }: Piece, signal?: AbortSignal): Promise<Piece['blocks'] | undefined> => {
+  const fromGenesis = async ({ rpc, signal }: Asking, { blocks }: Piece): Promise<Piece['blocks'] | undefined> => {
     if (blocks[0].number === 0) return blocks
     const genesis = await rpc.block(0, signal)
     return genesis && [genesis, ...blocks]
   }
 
-  const step = async (signal?: AbortSignal): Promise<Step> => {
-    await checkChain(signal)
+  const stepOn = async (asking: Asking): Promise<Step> => {
+    const { rpc, signal } = asking
+    await checkChain(asking)
     // Asked before any hash: what is compared afterwards and lies below cannot change between two answers.
-    const told = await toldFinal(signal)
+    const told = await toldFinal(asking)
     const latest = await rpc.block('latest', signal)
     const head =
       latest && confirmations > 0 ? await rpc.block(Math.max(0, latest.number - confirmations), signal) : latest
@@ -194,18 +235,56 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
         case 'distrust':
           return { did: decision.do }
         default: {
-          const piece = await fetch(decision, recorded?.blocks[0], signal)
-          return piece ? await record(view, piece, head, signal) : { did: 'distrust' }
+          const piece = await fetch(asking, view, decision)
+          return piece ? await record(asking, view, decision, piece, head) : { did: 'distrust' }
         }
       }
     }
   }
 
+  /** A node that contradicts what is recorded as final, or has less of it, may be wrong: it takes all of them. */
+  const step = async (signal?: AbortSignal): Promise<Step> => {
+    const nodes = effects.chain.nodes?.() ?? [effects.chain]
+    let failure: FollowError | undefined
+    for (const node of nodes) {
+      const others = nodes.filter((other) => other !== node)
+      try {
+        const before = doubt
+        const stepped = await stepOn({ rpc: createRpc(node), others, signal })
+        // Where a log is missing the others were asked already.
+        if (stepped.did !== 'distrust' || doubt !== before) return stepped
+      } catch (error) {
+        if (!(error instanceof FollowError)) throw error
+        failure = error
+      }
+    }
+    if (failure) throw failure
+    return { did: 'distrust' }
+  }
+
   return { step, run: (signal) => runSteps(effects, step, pollMs, signal) }
 }
 
+type Fetch = Extract<Decision, { readonly from: number }>
+
+/** Events apart from what is none. */
+const sort = (logs: readonly ChroveLog[], contracts: Contracts): Pick<Batch, 'events' | 'undecodable'> => {
+  const events: ChroveEvent[] = []
+  const undecodable: UndecodableLog[] = []
+  for (const line of logs) {
+    const event = decodeLog(line, contracts)
+    if (event.type === 'Undecodable') undecodable.push(event)
+    else events.push(event)
+  }
+  return { events, undecodable }
+}
+
 const restarted = () =>
-  new FollowError('ERR_CHAIN_RESTARTED', 'this is not the chain that was followed: its id or its first block differs')
+  new FollowError(
+    'ERR_CHAIN_RESTARTED',
+    'this is not the chain that was followed: its id or its first block differs. If a local chain began again, delete ' +
+      'what was recorded of it in the home folder, or choose another --home; else give the --rpc of the right chain',
+  )
 
 const tooDeep = () =>
   new FollowError('ERR_CHAIN_REORG_TOO_DEEP', 'blocks that were recorded as final are no longer on the chain')

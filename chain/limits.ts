@@ -18,6 +18,9 @@ export const DATA_CHARACTERS_MAX = 2 * 512 * 1024
 /** Blocks read one by one in a step, and so at once: above the finalized block every header is needed. */
 export const TIP_BLOCKS_PER_STEP = 16
 
+/** Blocks whose logs show that one is missing are read so often, from every node, before that is recorded. */
+export const READINGS_MAX = 3
+
 /** Pauses between retries, milliseconds: doubled from the first to the last. */
 export const RETRY_MS_MIN = 250
 export const RETRY_MS_MAX = 30_000

@@ -20,13 +20,18 @@ export interface Batch {
   readonly head: Block
   /** The newest recorded block that is never undone; headers below it, but for block 0, are not needed again. */
   readonly finalized: BlockRef
+  /** Set: when the contracts' counters show that a log is missing, nothing is recorded. */
+  readonly onlyComplete?: boolean
 }
 
 export interface Projection {
   /** What is recorded; undefined before the first batch. */
   recorded(): Promise<Recorded | undefined>
-  /** In one transaction: rows of these events, the headers, and the new checkpoint. */
-  apply(batch: Batch): Promise<void>
+  /**
+   * In one transaction: rows of these events, the headers, and the new checkpoint.
+   * @returns `incomplete` when nothing was recorded, for `onlyComplete`
+   */
+  apply(batch: Batch): Promise<'incomplete' | void>
   /** In one transaction: undoes all above this recorded block, headers included; it becomes the checkpoint. */
   rollBack(to: BlockRef): Promise<void>
 }

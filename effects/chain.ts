@@ -1,6 +1,6 @@
 /** The door to a blockchain: JSON-RPC calls as of EIP-1474, over whatever `Network` it is given. */
 
-/** One node, asked one question at a time. */
+/** A node, or several of one chain, asked one question at a time. */
 export interface Chain {
   /**
    * Asks the node.
@@ -8,6 +8,11 @@ export interface Chain {
    * @throws ChainError, or the signal's reason when it aborts
    */
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown>
+  /**
+   * The nodes behind this door where there are several, for who needs the answers of one and the same: the best first,
+   * never none. A question to one of them goes to no other.
+   */
+  nodes?(): readonly Chain[]
 }
 
 export type ChainErrorCode =
@@ -18,6 +23,8 @@ export type ChainErrorCode =
   | 'ERR_CHAIN_RATE_LIMITED'
   /** The node answers that it will not or cannot do this, with `rpcCode`. */
   | 'ERR_CHAIN_REFUSED'
+  /** Another node knows of much newer blocks. */
+  | 'ERR_CHAIN_LAGGING'
   /** The answer is not one to this question, has the wrong shape, or is longer than it may be. */
   | 'ERR_CHAIN_MALFORMED'
 
@@ -25,6 +32,7 @@ const passing: ReadonlySet<ChainErrorCode> = new Set([
   'ERR_CHAIN_UNREACHABLE',
   'ERR_CHAIN_TIMEOUT',
   'ERR_CHAIN_RATE_LIMITED',
+  'ERR_CHAIN_LAGGING',
 ])
 
 /** A node's own account of an error. */

@@ -8,11 +8,16 @@ import type { FileStore } from './store.ts'
 
 const CONFIG_FILE = 'config.json'
 const CONFIG_BYTES_MAX = 64 * 1024
+/** Nodes of one chain: a transaction is sent to all of them. */
+const RPCS_MAX = 8
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
 const shape = {
-  /** JSON-RPC URL of a node of the chain. */
-  rpc: httpUrl.optional(),
+  /** JSON-RPC URLs of nodes of the chain, the preferred first; in the environment with spaces between. */
+  rpc: z
+    .union([z.array(httpUrl), z.string().transform((text) => text.split(/\s+/).filter((word) => word !== ''))])
+    .pipe(z.array(httpUrl).min(1).max(RPCS_MAX))
+    .optional(),
   /** Address of the VendorRegistry, lower case. */
   registry: z
     .string()

@@ -71,10 +71,22 @@ describe('a command line', () => {
   })
 
   it('takes options before and after the command', async () => {
-    const seen = async (session: Session) => say(session.settings.rpc ?? '')
+    const seen = async (session: Session) => say(`${session.settings.rpc}`)
     const expected = 'http://node.example/\n'
     assert.equal((await run(['--rpc', 'http://node.example/', 'try', 'a'], seen)).out, expected)
     assert.equal((await run(['try', 'a', '--rpc', 'http://node.example/'], seen)).out, expected)
+  })
+
+  it('takes several nodes of the chain, wherever they are set', async () => {
+    const seen = async ({ settings }: Session) => say((settings.rpc ?? []).join(' | '))
+    const several = ['--rpc', 'http://a/', 'try', 'a', '--rpc', 'http://b/']
+    const { out, opened } = await run(several, seen)
+    assert.equal(out, 'http://a/ | http://b/\n')
+    assert.deepEqual(opened?.rpc, ['http://a/', 'http://b/'])
+    const environment = { CHROVE_RPC: 'http://c/ http://d/' }
+    assert.equal((await run(['try', 'a'], seen, { environment })).out, 'http://c/ | http://d/\n')
+    const config = JSON.stringify({ rpc: ['http://e/', 'http://f/'] })
+    assert.equal((await run(['try', 'a'], seen, { config })).out, 'http://e/ | http://f/\n')
   })
 
   it('prefers options to the environment, and the environment to config.json', async () => {

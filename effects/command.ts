@@ -134,7 +134,7 @@ const globalOptions = (program: Command, { userHome }: CommandWorld): Command =>
   program
     .option('--json', 'print one JSON object instead of text')
     .option('--home <dir>', 'folder of keyring and settings (CHROVE_HOME)')
-    .option('--rpc <url>', 'node of the chain (CHROVE_RPC)')
+    .option('--rpc <url>', 'node of the chain; again for more nodes of it, used when one fails (CHROVE_RPC)', addTo)
     .option('--registry <address>', 'contract that lists vendors (CHROVE_REGISTRY)')
     .option('--directory <url>', 'directory to search (CHROVE_DIRECTORY)')
     .option('--proxy <socks5h-url>', 'SOCKS5 proxy, such as Tor, for all connections (CHROVE_PROXY)')
@@ -149,6 +149,9 @@ The passphrase comes from CHROVE_PASSPHRASE, or is asked for.
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault: try again,
 70 a bug, 130 interrupted. Commands that serve until stopped end with 0.`,
     )
+
+/** Gathers an option that may be given several times. */
+const addTo = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
 /** Makes every command throw instead of exiting, and write through the terminal's door. */
 const guard = (command: Command, terminal: Terminal): void => {

@@ -1,4 +1,5 @@
 /** All real doors of one process on Node. */
+import { createFailoverChain, type FailoverEffects } from './chain-failover.ts'
 import { createChainRpc } from './chain-rpc.ts'
 import type { Chain } from './chain.ts'
 import { createClock, type Clock } from './clock.ts'
@@ -15,8 +16,11 @@ export interface NodeEffectsOptions {
   readonly service: string
   /** Folder of all files and databases; made when first written to. */
   readonly home: string
-  /** JSON-RPC URL; without it every use of `chain` is refused with ERR_SETTING_MISSING. */
-  readonly rpc?: string
+  /**
+   * JSON-RPC URL, or several of nodes of one chain, the preferred first; without one every use of `chain` is refused with
+   * ERR_SETTING_MISSING.
+   */
+  readonly rpc?: string | readonly string[]
   /** socks5h URL that every outgoing connection goes through, JSON-RPC included. */
   readonly proxy?: string
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -51,13 +55,20 @@ export const createNodeEffects = ({
   logLevel = 'warn',
 }: NodeEffectsOptions): NodeEffects => {
   const network = createNetwork(proxy === undefined ? {} : { proxy: new URL(proxy) })
+  const base = { clock: createClock(), random: createRandom(), log: createLog(service, logLevel) }
   return {
-    clock: createClock(),
-    random: createRandom(),
+    ...base,
     network,
-    chain: rpc === undefined ? missingChain : createChainRpc({ url: rpc, network }),
+    chain: chainOf(
+      [rpc ?? []].flat().map((url) => createChainRpc({ url, network })),
+      base,
+    ),
     files: createFileStore(home),
     sql: createSqlStore(home),
-    log: createLog(service, logLevel),
   }
+}
+
+const chainOf = ([first, ...more]: readonly Chain[], effects: FailoverEffects): Chain => {
+  if (!first) return missingChain
+  return more.length === 0 ? first : createFailoverChain(effects, [first, ...more])
 }

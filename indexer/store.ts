@@ -139,7 +139,11 @@ const closeRows = (table: Versioned): Bulk<readonly [key: string, block: number]
     (pair) => pair,
   )
 
-const writeBatch = async (db: Transaction<Database>, statements: Statements, batch: Batch): Promise<void> => {
+const writeBatch = async (
+  db: Transaction<Database>,
+  statements: Statements,
+  batch: Batch,
+): Promise<'incomplete' | void> => {
   const standings = await readStandings(db, statements, touchedKeys(batch.events))
   const before = {
     vendors: keysOf(standings, 'vendors'),
@@ -147,6 +151,8 @@ const writeBatch = async (db: Transaction<Database>, statements: Statements, bat
     orders: keysOf(standings, 'orders'),
   }
   const { versions, gaps } = foldBatch(standings, await readVendorCount(db), batch.events)
+
+  if (batch.onlyComplete && gaps.length > 0) return 'incomplete'
 
   const { close, insert } = statements
   await writeVersions(db, { close: close.vendors, insert: insert.vendors }, versions.vendors, before.vendors, vendorRow)
