@@ -71,7 +71,7 @@ describe('a command line', () => {
   })
 
   it('takes options before and after the command', async () => {
-    const seen = async (session: Session) => say(`${session.settings.rpc}`)
+    const seen = async (session: Session) => say((session.settings.rpc ?? []).join())
     const expected = 'http://node.example/\n'
     assert.equal((await run(['--rpc', 'http://node.example/', 'try', 'a'], seen)).out, expected)
     assert.equal((await run(['try', 'a', '--rpc', 'http://node.example/'], seen)).out, expected)
@@ -90,7 +90,8 @@ describe('a command line', () => {
   })
 
   it('prefers options to the environment, and the environment to config.json', async () => {
-    const seen = async ({ settings }: Session) => say(`${settings.rpc} ${settings.directory} ${settings.maxSpend}`)
+    const seen = async ({ settings }: Session) =>
+      say(`${settings.rpc?.join()} ${settings.directory} ${settings.maxSpend}`)
     const environment = { CHROVE_RPC: 'http://environment/', CHROVE_DIRECTORY: 'http://environment/' }
     const config = JSON.stringify({ rpc: 'http://config/', directory: 'http://config/', maxSpend: '0.5' })
     const { out } = await run(['try', 'a', '--rpc', 'http://option/'], seen, { environment, config })

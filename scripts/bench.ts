@@ -2,6 +2,7 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { benchContracts } from './bench/contracts.ts'
+import { benchIndexer } from './bench/indexer.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -10,7 +11,11 @@ export interface Measured {
   readonly baselines: Readonly<Record<string, number>>
 }
 
-const benches: Readonly<Record<string, () => Promise<Measured>>> = { contracts: benchContracts, vendor: benchVendor }
+const benches: Readonly<Record<string, () => Promise<Measured>>> = {
+  contracts: benchContracts,
+  indexer: benchIndexer,
+  vendor: benchVendor,
+}
 
 const usage = `Usage: npm run bench -- NAME [--json]
 
