@@ -11,6 +11,7 @@ import { AbiCoder, id } from 'ethers'
 import { createContractReader } from '../../chain/contracts.ts'
 import { type Address, type Hex, parseAddress } from '../../chain/types.ts'
 import { createChainRpc } from '../../effects/chain-rpc.ts'
+import { createClock } from '../../effects/clock.ts'
 import { createNetwork } from '../../effects/network-node.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { startAnvil, type Anvil } from '../../test/anvil.ts'
@@ -25,6 +26,8 @@ const ROUNDS = 3
 /** Blocks of one answer of the raw loop: about as many logs as the directory asks for at once. */
 const RAW_BLOCKS = 40
 const MEMORY_LOGS = { few: 50_000, many: 1_000_000 }
+/** A millisecond and a question apart. */
+const RECEIPT_TRIES = 60_000
 const MONEY_WEI = 10n ** 18n
 const PROFILE = JSON.stringify({ title: 'Busy', description: 'A vendor', serviceTypes: ['proxy'], regions: ['eu'] })
 
@@ -86,10 +89,7 @@ const fill = async (anvil: Anvil): Promise<{ readonly registry: Address; readonl
   const [from] = (await anvil.request('eth_accounts')) as string[]
   const send = async (transaction: object): Promise<Hex> => {
     const hash = await anvil.request('eth_sendTransaction', [{ from, gas: '0x3b9aca00', ...transaction }])
-    const receipt = (await anvil.request('eth_getTransactionReceipt', [hash])) as {
-      readonly status: Hex
-      readonly contractAddress: Hex
-    }
+    const receipt = await untilMined(anvil, hash)
     if (receipt.status !== '0x1') throw new Error('a transaction of the benchmark failed')
     return receipt.contractAddress
   }
@@ -109,6 +109,21 @@ const fill = async (anvil: Anvil): Promise<{ readonly registry: Address; readonl
     await send({ to: busy, data })
   }
   return { registry, payments }
+}
+
+interface Receipt {
+  readonly status: Hex
+  readonly contractAddress: Hex
+}
+
+/** anvil makes a block for each transaction, and answers before it has. */
+const untilMined = async (anvil: Anvil, hash: unknown): Promise<Receipt> => {
+  for (let tries = 0; tries < RECEIPT_TRIES; tries++) {
+    const receipt = (await anvil.request('eth_getTransactionReceipt', [hash])) as Receipt | null
+    if (receipt) return receipt
+    await createClock().sleep(1)
+  }
+  throw new Error('anvil did not mine a transaction of the benchmark')
 }
 
 const bytecodeOf = async (path: string): Promise<Hex> =>
