@@ -85,6 +85,8 @@ describe('a command line', () => {
     assert.deepEqual(opened?.rpc, ['http://a/', 'http://b/'])
     const environment = { CHROVE_RPC: 'http://c/ http://d/' }
     assert.equal((await run(['try', 'a'], seen, { environment })).out, 'http://c/ | http://d/\n')
+    const { err } = await run(['--rpc', 'http://a/', '--rpc', 'node', 'try', 'a'], seen)
+    assert.match(err, /rpc\.1: must be an http or https URL/)
     const config = JSON.stringify({ rpc: ['http://e/', 'http://f/'] })
     assert.equal((await run(['try', 'a'], seen, { config })).out, 'http://e/ | http://f/\n')
   })
