@@ -204,7 +204,7 @@ describe('the schedule', () => {
     fake.answers.set('good.example', async () => new Response(await priceDocument(1, world.nowSeconds())))
     const times: Record<string, number[]> = { 'good.example': [], 'dead.example': [] }
     await world.rounds()
-    for (const startMs = world.nowMs(); world.nowMs() - startMs < 2 * 24 * 60 * MINUTE_MS; ) {
+    for (const startMs = world.nowMs(); world.nowMs() - startMs < 2 * 24 * 60 * MINUTE_MS;) {
       world.pass((await world.nextDueMs()) - world.nowMs())
       fake.asked.length = 0
       await world.rounds()
