@@ -9,9 +9,14 @@ export interface Progress {
   note(batch: Batch): void
 }
 
+/** What is measured began here: after a batch, for how long the first one took is not known. */
+interface Since {
+  readonly ms: number
+  readonly block: number
+}
+
 export const createProgress = ({ clock, log }: { readonly clock: Clock; readonly log: Log }): Progress => {
-  let sinceMs = clock.nowMs()
-  let sinceBlock: number | undefined
+  let since: Since | undefined
   let events = 0
   let behind = true
 
@@ -19,27 +24,31 @@ export const createProgress = ({ clock, log }: { readonly clock: Clock; readonly
     note(batch) {
       const reached = (batch.blocks.at(-1) ?? batch.head).number
       const remaining = Math.max(0, batch.head.number - reached)
-      events += batch.events.length
-      sinceBlock ??= batch.blocks[0].number
-      const elapsedMs = clock.nowMs() - sinceMs
       if (remaining === 0) {
         if (behind) log.info('chain.caught-up', { block: reached })
         behind = false
-      } else if (elapsedMs >= PROGRESS_MS) {
-        const perSecond = (count: number) => Math.round((count * 1000) / elapsedMs)
-        const blocksPerSecond = perSecond(reached - sinceBlock)
+        // Time that passes at the head says nothing about how fast blocks are read.
+        since = undefined
+        return
+      }
+      const nowMs = clock.nowMs()
+      events += batch.events.length
+      if (since && nowMs - since.ms < PROGRESS_MS) return
+      if (since) {
+        const seconds = (nowMs - since.ms) / 1000
+        const blocksPerSecond = (reached - since.block) / seconds
         log.info('chain.progress', {
           block: reached,
           head: batch.head.number,
-          blocksPerSecond,
-          eventsPerSecond: perSecond(events),
+          blocksPerSecond: Math.round(blocksPerSecond),
+          eventsPerSecond: Math.round(events / seconds),
+          // After a reorg there may be fewer blocks than before.
           remainingSeconds: blocksPerSecond > 0 ? Math.round(remaining / blocksPerSecond) : undefined,
         })
         behind = true
-        sinceMs = clock.nowMs()
-        sinceBlock = reached
-        events = 0
       }
+      since = { ms: nowMs, block: reached }
+      events = 0
     },
   }
 }

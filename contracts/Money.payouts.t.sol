@@ -80,6 +80,8 @@ contract MoneyPayoutsTest is ChannelFixture {
         vm.expectRevert(isTransferFailed(address(blocking), PAYOUT, 5));
         payments.redeliver(vendorId, address(blocking));
         setPayout(REFUND_TO);
+        vm.expectEmit(address(payments));
+        emit IMoney.PayoutRedelivered(vendorId, address(blocking), REFUND_TO, 5);
         payments.redeliver(vendorId, address(blocking));
         vm.assertEq(blocking.balanceOf(REFUND_TO), 5, "redelivered");
     }

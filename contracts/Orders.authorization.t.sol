@@ -2,6 +2,7 @@
 pragma solidity 0.8.28;
 
 import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC3009 as IERC3009Token} from "@openzeppelin/contracts/interfaces/draft-IERC3009.sol";
 import {IMoney} from "./IMoney.sol";
@@ -9,7 +10,7 @@ import {IOrders} from "./IOrders.sol";
 import {IPaymentChannels} from "./IPaymentChannels.sol";
 import {TokenFixture} from "./test/TokenFixture.t.sol";
 import {TypedData} from "./test/TypedData.t.sol";
-import {Wallet} from "./test/Wallets.t.sol";
+import {AnsweringWallet, Wallet} from "./test/Wallets.t.sol";
 
 /// @dev Purchases by an EIP-3009 authorisation, whose nonce says what is bought.
 contract OrdersAuthorizationTest is TokenFixture {
@@ -76,6 +77,18 @@ contract OrdersAuthorizationTest is TokenFixture {
     }
 
     /// @dev Many tokens know the form with v, r and s only.
+    /// @dev What is no signature of a plain key, be it shorter or longer, is for the wallet to judge.
+    function test_BuyWithAuthorization_ByAWalletThatAsksForLess() public {
+        AnsweringWallet wallet = new AnsweringWallet(abi.encode(IERC1271.isValidSignature.selector));
+        token.mint(address(wallet), 2 * PRICE);
+        IOrders.Purchase memory purchase = purchaseOf(tokenStreamedPlan, 1);
+        purchase.payer = address(wallet);
+        payments.buyWithAuthorization(purchase, "");
+        purchase.salt = keccak256("again");
+        payments.buyWithAuthorization(purchase, new bytes(64));
+        vm.assertEq(token.balanceOf(address(wallet)), 0, "paid");
+    }
+
     function test_BuyWithAuthorization_AsksForPlainKeysInTheFormThatAllTokensHave() public {
         bytes4 plain = bytes4(
             keccak256("receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)")

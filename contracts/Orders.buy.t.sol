@@ -248,6 +248,17 @@ contract PaymentsBuyTest is ChroveFixture {
         vm.assertEq(PAYOUT.balance, PRICE, "paid out");
     }
 
+    function test_Buy_Streamed_KeepsTheUnitThatACancellationRoundsUp() public {
+        bytes32 orderId = buyStreamed(1);
+        skip(1);
+        withdraw(orderId);
+        cancel(orderId);
+        buyStreamed(1);
+        vm.assertEq(streamedOrder().earned, 1, "earned");
+        withdraw(orderId);
+        vm.assertEq(PAYOUT.balance, PRICE / PERIOD + 1, "paid out");
+    }
+
     function test_Buy_Instant_OwesNothingFromEarlierRuns() public {
         IVendorRegistry.PlanInput memory input = planInput(IVendorRegistry.Settlement.Instant);
         input.price = type(uint128).max;

@@ -115,6 +115,9 @@ contract VendorRegistryTest is ChroveFixture {
         input.endpoints = endpoints;
         vm.expectRevert(abi.encodeWithSelector(IVendorRegistry.VendorRegistry_EndpointLength.selector, 1, 257, 256));
         registry.register(input);
+        endpoints[0] = "";
+        vm.expectRevert(abi.encodeWithSelector(IVendorRegistry.VendorRegistry_EndpointLength.selector, 0, 0, 256));
+        registry.setEndpoints(vendorId, endpoints);
     }
 
     function test_RevertWhen_ProfileIsTooLong() public {

@@ -132,6 +132,25 @@ describe('a chain behind JSON-RPC', () => {
     }
   })
 
+  it('asks once more when the connection breaks, as an idle one may, and not a third time', async () => {
+    const broken = () => Promise.reject(new NetworkError('ERR_NETWORK_UNREACHABLE', 'fault'))
+    const tries: number[] = []
+    const askingWith = (answers: readonly ((id: number) => Response | Promise<Response>)[]) => {
+      tries.length = 0
+      return ask(({ id }) => {
+        tries.push(id)
+        const answer = answers[tries.length - 1] ?? assert.fail('asked too often')
+        return answer(id)
+      })
+    }
+    const good = (id: number) => Response.json({ jsonrpc: '2.0', id, result: 'yes' })
+    assert.equal(await askingWith([broken, good]), 'yes')
+    assert.equal(tries[0], tries[1])
+    await assert.rejects(askingWith([broken, broken]), fails('ERR_CHAIN_UNREACHABLE'))
+    const late = () => Promise.reject(new NetworkError('ERR_NETWORK_TIMEOUT', 'fault'))
+    await assert.rejects(askingWith([late]), fails('ERR_CHAIN_TIMEOUT'))
+  })
+
   it('says which fault of the network it was', async () => {
     const codes = {
       ERR_NETWORK_TIMEOUT: 'ERR_CHAIN_TIMEOUT',

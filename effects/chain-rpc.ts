@@ -42,9 +42,13 @@ export const createChainRpc = ({ url, network, limits = defaultLimits }: ChainRp
     async request(method, params, signal) {
       const id = ++lastId
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params })
-      const request = new Request(endpoint.url, { method: 'POST', headers: endpoint.headers, body })
-      const answer = await network
-        .fetch(request, signal ? { ...limits, signal } : limits)
+      const ask = () => {
+        const request = new Request(endpoint.url, { method: 'POST', headers: endpoint.headers, body })
+        return network.fetch(request, signal ? { ...limits, signal } : limits)
+      }
+      // A node may close an idle connection just as a question goes out; none of ours does more when it is asked twice.
+      const answer = await ask()
+        .catch((fault: unknown) => (isBroken(fault) ? ask() : Promise.reject(fault)))
         .catch((fault: unknown) => Promise.reject(toChainError(fault)))
       if (answer.status === 429) throw new ChainError('ERR_CHAIN_RATE_LIMITED', 'the node is asked too often')
       return resultOf(parse(await answer.text()), id, answer)
@@ -68,6 +72,8 @@ const toRefusal = ({ code, message, data }: z.infer<typeof refusal>): ChainError
     refusal: words,
   })
 }
+
+const isBroken = (fault: unknown): boolean => fault instanceof NetworkError && fault.code === 'ERR_NETWORK_UNREACHABLE'
 
 const toChainError = (fault: unknown): unknown => {
   if (!(fault instanceof NetworkError)) return fault

@@ -15,7 +15,7 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https U
 const shape = {
   /** JSON-RPC URLs of nodes of the chain, the preferred first; in the environment with spaces between. */
   rpc: z
-    .union([z.array(httpUrl), z.string().transform((text) => text.split(/\s+/).filter((word) => word !== ''))])
+    .union([z.array(z.string()), z.string().transform((text) => text.split(/\s+/).filter((word) => word !== ''))])
     .pipe(z.array(httpUrl).min(1).max(RPCS_MAX))
     .optional(),
   /** Address of the VendorRegistry, lower case. */

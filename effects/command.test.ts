@@ -75,7 +75,7 @@ describe('a command line', () => {
   })
 
   it('takes options before and after the command', async () => {
-    const seen = async (session: Session) => say(`${session.settings.rpc}`)
+    const seen = async (session: Session) => say((session.settings.rpc ?? []).join())
     const expected = 'http://node.example/\n'
     assert.equal((await run(['--rpc', 'http://node.example/', 'try', 'a'], seen)).out, expected)
     assert.equal((await run(['try', 'a', '--rpc', 'http://node.example/'], seen)).out, expected)
@@ -89,12 +89,15 @@ describe('a command line', () => {
     assert.deepEqual(opened?.rpc, ['http://a/', 'http://b/'])
     const environment = { CHROVE_RPC: 'http://c/ http://d/' }
     assert.equal((await run(['try', 'a'], seen, { environment })).out, 'http://c/ | http://d/\n')
+    const { err } = await run(['--rpc', 'http://a/', '--rpc', 'node', 'try', 'a'], seen)
+    assert.match(err, /rpc\.1: must be an http or https URL/)
     const config = JSON.stringify({ rpc: ['http://e/', 'http://f/'] })
     assert.equal((await run(['try', 'a'], seen, { config })).out, 'http://e/ | http://f/\n')
   })
 
   it('prefers options to the environment, and the environment to config.json', async () => {
-    const seen = async ({ settings }: Session) => say(`${settings.rpc} ${settings.directory} ${settings.maxSpend}`)
+    const seen = async ({ settings }: Session) =>
+      say(`${settings.rpc?.join()} ${settings.directory} ${settings.maxSpend}`)
     const environment = { CHROVE_RPC: 'http://environment/', CHROVE_DIRECTORY: 'http://environment/' }
     const config = JSON.stringify({ rpc: 'http://config/', directory: 'http://config/', maxSpend: '0.5' })
     const { out } = await run(['try', 'a', '--rpc', 'http://option/'], seen, { environment, config })

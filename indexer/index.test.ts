@@ -243,6 +243,39 @@ describe('directory', () => {
     await indexer.close()
   })
 
+  it('is complete though a node leaves a log out, while another node has it; else it says that it is not', async (t) => {
+    await send([0, register('third')], [1, register('fourth')])
+    const count = await createContractReader(chain).vendorCount(chain.registry)
+    await send([0, registryCall(chain.registry, 'setActive', count - 1n, false)])
+    await send([0, registryCall(chain.registry, 'setActive', count - 1n, true)])
+    const isFirstChange = (log: { readonly topics: readonly string[]; readonly data: string }) =>
+      BigInt(log.topics[1] ?? 0) === count - 1n && log.data.startsWith(`0x${'2'.padStart(64, '0')}`)
+    const liar: Chain = {
+      async request(method, params) {
+        const answer = await chain.request(method, params)
+        if (method !== 'eth_getLogs') return answer
+        return (answer as Parameters<typeof isFirstChange>[0][]).filter((log) => !isFirstChange(log))
+      },
+    }
+    const completeness = async (indexer: Indexer) => {
+      const query = '{ _meta { completeness { complete gapCount } } }'
+      return (await ask<{ _meta: { completeness: object } }>(indexer, query))._meta.completeness
+    }
+
+    const nodes = [liar, chain]
+    const both = indexerOn(await temporaryFolder(t), { chain: { ...liar, nodes: () => nodes } })
+    await catchUp(both)
+    assert.deepEqual(await completeness(both), { complete: true, gapCount: 0 })
+    const honest = indexerOn(await temporaryFolder(t))
+    await catchUp(honest)
+    assert.deepEqual(await told(both), await told(honest))
+
+    const alone = indexerOn(await temporaryFolder(t), { chain: liar })
+    await catchUp(alone)
+    assert.deepEqual(await completeness(alone), { complete: false, gapCount: 1 })
+    for (const indexer of [both, honest, alone]) await indexer.close()
+  })
+
   it('is ready once it has caught up, and until the chain has been silent for a minute', async (t) => {
     let nowMs = Date.now()
     const indexer = indexerOn(await temporaryFolder(t), { clock: { ...createClock(), nowMs: () => nowMs } })

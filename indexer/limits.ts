@@ -94,6 +94,9 @@ export const FILTER_LIST_MAX = 100
 /** Vendors whose endpoints are taken over in one transaction: others wait for it. */
 export const PROBE_VENDORS_MAX = 500
 
+/** Of vendors that all become known at once, one is asked in so many milliseconds. */
+export const PROBE_SPREAD_MS = 100
+
 /** Endpoints asked in one round; its results are written together. */
 export const PROBE_ROUND_MAX = 64
 

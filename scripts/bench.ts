@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { benchContracts } from './bench/contracts.ts'
 import { benchGraphql } from './bench/graphql.ts'
+import { benchIndexer } from './bench/indexer.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -14,6 +15,7 @@ export interface Measured {
 const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   contracts: benchContracts,
   vendor: benchVendor,
+  indexer: benchIndexer,
   graphql: benchGraphql,
 }
 

@@ -27,6 +27,7 @@ const runElsewhere = [
   'npm run bench -- vendor',
   'npm run bench -- contracts',
   'npm run bench -- graphql',
+  'npm run bench -- indexer',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts

@@ -12,6 +12,7 @@ contract PlainToken {
 
     error InsufficientBalance();
     error InsufficientAllowance();
+    error OddCall();
 
     function turnHostile() external {
         hostile = true;
@@ -30,7 +31,9 @@ contract PlainToken {
         return true;
     }
 
+    /// @dev As strict as tokens that guard against cut addresses.
     function transfer(address to, uint256 amount) external virtual returns (bool) {
+        if (msg.data.length != 68) revert OddCall();
         _move(msg.sender, to, amount);
         return true;
     }

@@ -57,6 +57,15 @@ export const isRecorded = async (db: Kysely<Database>, { number, hash }: At): Pr
   return (await query.executeTakeFirst()) !== undefined
 }
 
+const columns = new Map<string, RawBuilder<unknown>>()
+
+/** A column by its name, which is part of the program; made once, since each query names many. */
+export const column = (name: string): RawBuilder<unknown> => {
+  const known = columns.get(name) ?? sql.ref(name)
+  columns.set(name, known)
+  return known
+}
+
 /** Holds of the versions that stand at the end of a block. */
 export const standsAt = (table: string, { number }: Moment): RawBuilder<SqlBool> =>
-  sql<SqlBool>`${sql.ref(`${table}.from_block`)} <= ${number} and ${sql.ref(`${table}.to_block`)} > ${number}`
+  sql<SqlBool>`${column(`${table}.from_block`)} <= ${number} and ${column(`${table}.to_block`)} > ${number}`

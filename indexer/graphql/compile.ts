@@ -11,6 +11,7 @@ import {
   type FragmentDefinitionNode,
   getArgumentValues,
   getVariableValues,
+  type GraphQLField,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -25,6 +26,7 @@ import {
   type SelectionSetNode,
   TypeNameMetaFieldDef,
   type VariableDefinitionNode,
+  visit,
 } from 'graphql'
 
 type Coerced = Exclude<ReturnType<typeof getVariableValues>['variableValues'], undefined>
@@ -154,9 +156,7 @@ const compile = <Context>(
     if (!definition) throw new TypeError('validation has seen to it that there is such a field')
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
     const complete = compileType(definition.type, sets)
-    const argumentSet = argumentSets++
-    const argumentsOf = (run: Run<Context>) =>
-      (run.args[argumentSet] ??= getArgumentValues(definition, node, run.variables))
+    const argumentsOf = compileArguments(definition, node)
     const { resolve } = definition
     if (resolve && resolve.length > 3) throw new TypeError('resolvers here do not look at the document')
     return {
@@ -169,6 +169,17 @@ const compile = <Context>(
             return typeof value === 'function' ? value.call(source, argumentsOf(run), run.context) : value
           },
     }
+  }
+
+  /** The same for every row, and without variables for every run. */
+  const compileArguments = (definition: GraphQLField<unknown, unknown>, node: FieldNode) => {
+    if (!hasVariables(node)) {
+      let constant: unknown
+      return (): unknown => (constant ??= getArgumentValues(definition, node))
+    }
+    const argumentSet = argumentSets++
+    return (run: Run<Context>): unknown =>
+      (run.args[argumentSet] ??= getArgumentValues(definition, node, run.variables))
   }
 
   const compileType = (type: GraphQLOutputType, sets: readonly SelectionSetNode[]): Complete<Context> => {
@@ -190,7 +201,7 @@ const compile = <Context>(
         if (!Array.isArray(value)) throw new TypeError('a list was announced')
         const list: unknown[] = []
         try {
-          for (const item of value) list.push(andThen(item, (resolved) => complete(resolved, run)))
+          for (const item of value) list.push(completed(item, complete, run))
         } catch (error) {
           abandon(list)
           throw error
@@ -200,7 +211,9 @@ const compile = <Context>(
     }
     if (isLeafType(type)) {
       const outputs = isEnumType(type) ? new Map(type.getValues().map(({ name, value }) => [value, name])) : undefined
+      const asItIs = AS_THEY_ARE[type.name]
       return (value) => {
+        if (typeof value === asItIs) return value
         const output = outputs ? outputs.get(value) : type.coerceOutputValue(value)
         if (output === null || output === undefined) throw new TypeError('a value that its type does not have')
         return output
@@ -231,7 +244,7 @@ const compile = <Context>(
       let waiting: Promise<unknown>[] | undefined
       try {
         for (const { name, resolve, complete } of fields) {
-          const value = andThen(resolve(source, run), (resolved) => complete(resolved, run))
+          const value = completed(resolve(source, run), complete, run)
           object[name] = value
           if (value instanceof Promise) (waiting ??= []).push(value.then((late) => (object[name] = late)))
         }
@@ -252,10 +265,25 @@ const compile = <Context>(
   }
 }
 
-const andThen = (value: unknown, next: (value: unknown) => unknown): unknown => {
-  if (value instanceof Promise) return value.then(next)
+/** Types whose values of a JavaScript type go into the answer unchanged. */
+const AS_THEY_ARE: Readonly<Record<string, string>> = { String: 'string', ID: 'string', Boolean: 'boolean' }
+
+const completed = <Context>(value: unknown, complete: Complete<Context>, run: Run<Context>): unknown => {
+  if (value instanceof Promise) return value.then((late) => complete(late, run))
   if (value instanceof Error) throw value
-  return next(value)
+  return complete(value, run)
+}
+
+const hasVariables = ({ arguments: given = [] }: FieldNode): boolean => {
+  let has = false
+  for (const argument of given) {
+    visit(argument, {
+      Variable: () => {
+        has = true
+      },
+    })
+  }
+  return has
 }
 
 /** Lets promises end on their own when nobody waits for them any more. */

@@ -2,6 +2,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX } from '../limits.ts'
 import type { Database } from '../schema.ts'
+import { column } from './block-at.ts'
 import { type CursorValue, decodeCursor, encodeCursor, type Sorting } from './cursor.ts'
 import { queryError } from './errors.ts'
 
@@ -64,7 +65,7 @@ const all = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
   conditions.length === 0 ? sql`1 = 1` : sql.join(conditions, sql` and `)
 
 const columnsOf = ({ columns }: Sorting): RawBuilder<unknown> =>
-  sql.join(columns.map((column) => sql.ref(`listed.${column}`)))
+  sql.join(columns.map((name) => column(`listed.${name}`)))
 
 type Side = 'beyond' | 'upto'
 
@@ -83,7 +84,7 @@ const between = ({ sorting, after, before }: PageRequest): RawBuilder<unknown>[]
 
 const order = ({ sorting, backward }: PageRequest): RawBuilder<unknown> => {
   const direction = sql.raw(sorting.descending === backward ? 'asc' : 'desc')
-  return sql.join(sorting.columns.map((column) => sql`${sql.ref(`listed.${column}`)} ${direction}`))
+  return sql.join(sorting.columns.map((name) => sql`${column(`listed.${name}`)} ${direction}`))
 }
 
 /** The rows of a page in the order they were read, one more than asked for if there is more that way. */
@@ -100,10 +101,10 @@ export const readPages = async <Row>(
   db: Kysely<Database>,
   list: List,
   request: PageRequest,
-  column: string,
+  by: string,
   values: readonly string[],
 ): Promise<Row[]> => {
-  const of = sql.ref(`listed.${column}`)
+  const of = column(`listed.${by}`)
   const conditions = all([sql`${of} in (${sql.join(values)})`, ...list.conditions, ...between(request)])
   const query = sql<Row>`
     select ranked.* from (
@@ -145,10 +146,10 @@ export const countRowsPer = async (
   list: List,
   request: PageRequest,
   part: Part,
-  column: string,
+  by: string,
   values: readonly string[],
 ): Promise<Map<string, number>> => {
-  const of = sql.ref(`listed.${column}`)
+  const of = column(`listed.${by}`)
   const query = sql<{ value: string; total: number | string }>`
     select ${of} as value, count(*) as total from ${list.source} as listed
     where ${of} in (${sql.join(values)}) and ${partOf(list, request, part)} group by ${of}`

@@ -19,7 +19,6 @@ import { createChain, jose, priceDocument } from './testing.ts'
 
 const START_MS = 1_700_000_000_000
 const MINUTE_MS = 60_000
-const STEP_MINUTES = 3
 
 /** Answers as it is told, by the URL's host; asks are kept. */
 const createFakeNetwork = () => {
@@ -102,7 +101,12 @@ const open = async (t: TestContext, network: Network, settings: Partial<ProberSe
     rounds: async () => {
       while ((await prober.round()) > 0);
     },
+    nowMs: () => nowMs,
     nowSeconds: () => Math.floor(nowMs / 1000),
+    nextDueMs: async () => {
+      const row = await db.selectFrom('probes').select('due_at_ms').orderBy('due_at_ms').executeTakeFirst()
+      return row?.due_at_ms ?? nowMs
+    },
     rows: async (): Promise<Row[]> =>
       db.selectFrom('probes').selectAll().orderBy('vendor_id').orderBy('host').execute(),
     vendors: () => db.selectFrom('vendor_probes').selectAll().orderBy('vendor_id').execute(),
@@ -199,37 +203,37 @@ describe('the schedule', () => {
     await world.read()
     fake.answers.set('good.example', async () => new Response(await priceDocument(1, world.nowSeconds())))
     const times: Record<string, number[]> = { 'good.example': [], 'dead.example': [] }
-    for (let minute = 0; minute < 2 * 24 * 60; minute += STEP_MINUTES) {
+    await world.rounds()
+    for (const startMs = world.nowMs(); world.nowMs() - startMs < 2 * 24 * 60 * MINUTE_MS;) {
+      world.pass((await world.nextDueMs()) - world.nowMs())
       fake.asked.length = 0
       await world.rounds()
-      for (const host of fake.asked) times[host]?.push(minute)
-      world.pass(STEP_MINUTES * MINUTE_MS)
+      for (const host of fake.asked) times[host]?.push(world.nowMs())
     }
-    const pauses = (host: string) => (times[host] ?? []).slice(1).map((minute, at) => minute - (times[host]?.[at] ?? 0))
-    const interval = PROBE_INTERVAL_MS / MINUTE_MS
+    const pauses = (host: string) => (times[host] ?? []).slice(1).map((atMs, at) => atMs - (times[host]?.[at] ?? 0))
     const good = pauses('good.example')
     assert.ok(good.length > 120)
-    assert.ok(good.every((minutes) => minutes >= interval && minutes <= interval * 1.25 + STEP_MINUTES))
+    assert.ok(good.every((pauseMs) => pauseMs >= PROBE_INTERVAL_MS && pauseMs <= PROBE_INTERVAL_MS * 1.25))
     assert.ok(new Set(good).size > 1, 'not in step')
     const dead = pauses('dead.example')
-    assert.ok((dead[0] ?? 0) <= STEP_MINUTES, 'a first failure is looked into at once')
-    for (const [at, minutes] of dead.slice(1).entries()) {
-      const least = Math.min(interval * 2 ** at, PROBE_BACKOFF_MS_MAX / MINUTE_MS)
-      assert.ok(minutes >= least && minutes <= least * 1.25 + STEP_MINUTES, `${minutes} after ${at + 2} failures`)
+    assert.ok((dead[0] ?? 0) <= PROBE_RETRY_MS * 1.25, 'a first failure is looked into soon')
+    for (const [at, pauseMs] of dead.slice(1).entries()) {
+      const leastMs = Math.min(PROBE_INTERVAL_MS * 2 ** at, PROBE_BACKOFF_MS_MAX)
+      assert.ok(pauseMs >= leastMs && pauseMs <= leastMs * 1.25, `${pauseMs} ms after ${at + 2} failures`)
     }
-    assert.ok((dead.at(-1) ?? 0) >= PROBE_BACKOFF_MS_MAX / MINUTE_MS)
+    assert.ok((dead.at(-1) ?? 0) >= PROBE_BACKOFF_MS_MAX)
   })
 
   it('tells uptime by the day, so that what is asked rarely does not look better', async (t) => {
     const fake = createFakeNetwork()
-    const world = await open(t, fake.network)
+    const world = await open(t, fake.network, { intervalMs: 6 * 60 * MINUTE_MS })
     world.register(['a.example'])
     await world.read()
     const good = async () => new Response(await priceDocument(1, world.nowSeconds()))
     const days = async (count: number) => {
-      for (let hour = 0; hour < 24 * count; hour++) {
+      for (let quarter = 0; quarter < 4 * count; quarter++) {
         await world.rounds()
-        world.pass(60 * MINUTE_MS)
+        world.pass(6 * 60 * MINUTE_MS)
       }
     }
     fake.answers.set('a.example', good)

@@ -6,7 +6,7 @@ import { endpointUrl } from '../../protocol/endpoint.ts'
 import type { PriceAnchor } from '../../protocol/price.ts'
 import { chainText } from '../../protocol/text.ts'
 import { decodeAmount, encodeFlag, OPEN, planKey } from '../columns.ts'
-import { PROBE_RETRY_MS, PROBE_VENDORS_MAX, SQL_VALUES_MAX } from '../limits.ts'
+import { PROBE_RETRY_MS, PROBE_SPREAD_MS, PROBE_VENDORS_MAX, SQL_VALUES_MAX } from '../limits.ts'
 import type { Database } from '../schema.ts'
 import type { Source } from '../store.ts'
 import { chunks } from '../bulk.ts'
@@ -39,7 +39,7 @@ export interface Spreading {
 export interface ProbeStore {
   /**
    * Takes over the endpoints of vendors that changed since the last time, to be asked at once; the first time, those of
-   * all vendors, spread over the interval.
+   * all vendors, spread over some time.
    */
   follow(nowMs: number, spreading: Spreading): Promise<void>
   /** Endpoints whose time has come, the longest waiting first; no vendor and no host comes twice. */
@@ -66,9 +66,11 @@ export const createProbeStore = (db: Kysely<Database>, source: Source): ProbeSto
       if (!head || head.hash === seen?.hash) return
       const still = seen && (await blocks.where('hash', '=', seen.hash).executeTakeFirst())
       if (!still) await forgetGone(db)
-      for (;;) {
+      for (let taken = 0; ;) {
         const vendors = await readChanged(db, still?.number)
-        const due = () => nowMs + (seen ? 0 : Math.round(spreading.draw() * spreading.intervalMs))
+        taken += vendors.length
+        const windowMs = seen ? 0 : Math.min(taken * PROBE_SPREAD_MS, spreading.intervalMs)
+        const due = () => nowMs + Math.round(spreading.draw() * windowMs)
         if (vendors.length > 0) {
           await db.transaction().execute((transaction) => takeOver(transaction, vendors, nowMs, due))
         }
@@ -196,7 +198,7 @@ const takeOver = async (
     return [...new Set(JSON.parse(endpoints) as string[])].map((endpoint) => {
       const row = before.get(endpoint)
       return row
-        ? { ...row, due_at_ms: Math.max(nowMs, row.tried_at * 1000 + PROBE_RETRY_MS) }
+        ? { ...row, failures: 0, due_at_ms: Math.max(nowMs, row.tried_at * 1000 + PROBE_RETRY_MS) }
         : unasked(id, endpoint, due())
     })
   })

@@ -8,7 +8,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Measured } from '../bench.ts'
 import { freePort } from '../ports.ts'
@@ -36,19 +35,15 @@ export const benchGraphql = async (): Promise<Measured> => {
     process.stderr.write(`writing ${VENDORS} vendors\n`)
     await seedDirectory(folder, VENDORS)
     const statements = await statementsOfPage(folder)
-    const script = (name: string) => fileURLToPath(new URL(`graphql/${name}`, import.meta.url))
-    const options = { execArgv: [semiSpace], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] as const }
-    const bare = fork(script('bare.ts'), [folder, JSON.stringify(statements)], {
-      ...options,
-      stdio: [...options.stdio],
-    })
+    const options = { execArgv: [semiSpace] }
+    const bare = fork(new URL('graphql/bare.ts', import.meta.url), [folder, JSON.stringify(statements)], options)
     children.push(bare)
     const [barePort] = (await once(bare, 'message')) as [number]
     const directoryPort = await freePort()
     const directory = startDirectory(folder, directoryPort)
     children.push(directory)
     await untilReady(directoryPort)
-    const client = fork(script('client.ts'), [], { stdio: [...options.stdio] })
+    const client = fork(new URL('graphql/client.ts', import.meta.url))
     children.push(client)
     keepApart([bare, directory], client)
     await compareAnswers(barePort, directoryPort)

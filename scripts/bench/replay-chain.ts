@@ -9,7 +9,7 @@ import type { Chain } from '../../effects/chain.ts'
 import { paymentsAbi } from '../../protocol/abi/payments.ts'
 import { vendorRegistryAbi } from '../../protocol/abi/vendor-registry.ts'
 
-export const LOGS_PER_BLOCK = 100
+const LOGS_PER_BLOCK = 100
 const VENDORS_PER_BLOCK = 10
 const PURCHASES_PER_VENDOR = 4
 

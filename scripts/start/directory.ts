@@ -32,7 +32,7 @@ export const startDirectory = async (chain: EmbeddedChain, folder: string, port:
   }
   const settings = { registry: chain.registry, fromBlock: 0, finalityBlocks: 64, confirmations: 0, pollMs: 500 }
   // Its vendors are on this machine.
-  const reach = { addresses: 'any', proxied: false, intervalMs: 60_000, pauseMs: 500 } as const
+  const reach = { addresses: 'any', proxied: false, intervalMs: 10_000, pauseMs: 500 } as const
   const indexer = createIndexer(effects, settings, { network, jose: createJose(), ...reach })
   // Caught up before it is shown to anyone.
   while (!isCaughtUp(await indexer.step()));

@@ -56,8 +56,9 @@ export const statementsOfPage = async (folder: string): Promise<PageStatements> 
   })
   try {
     const { head } = watchHead(db, createProjection(db))
-    const stand = { db, head, feed: createFeed(db), probes: { revision: () => 0 }, source: SOURCE }
-    const directory = { ...stand, clock: createClock(), sha256, readHeader: async () => undefined }
+    const probes = { revision: () => 0 }
+    const fixed = { probes, source: SOURCE, clock: createClock(), sha256, readHeader: async () => undefined }
+    const directory = { db, head, feed: createFeed(db), ...fixed }
     const body = pageBody(1)
     const headers = { 'content-type': 'application/json', 'content-length': String(body.length) }
     const request = new Request('http://directory/graphql', { method: 'POST', headers, body })
