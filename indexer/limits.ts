@@ -3,11 +3,8 @@
 /** Of a log that we cannot decode, this many bytes of data are kept: enough to find out what it was. */
 export const UNDECODABLE_DATA_BYTES_MAX = 4096
 
-/**
- * Rows of one SQL statement, largest first. Beyond 64 a row costs no less; SQLite takes 32,766 values and PostgreSQL
- * 65,535, and no row has more than 30.
- */
-export const SQL_ROWS_PER_STATEMENT = [64, 8, 1] as const
+/** Values in one SQL statement: SQLite takes 32,766, PostgreSQL 65,535. */
+export const SQL_VALUES_MAX = 30_000
 
 /**
  * Rows of one SQL statement, largest first. Beyond 64 a row costs no less; SQLite takes 32,766 values and PostgreSQL
