@@ -402,8 +402,8 @@ const CHAIN_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] =
 ]
 
 /**
- * Makes the tables of the chain anew. Their rows are but a copy: the follower fills them again, so that a new layout
- * needs no more than to run this once more, under a name of its own. What the database is about stays.
+ * Makes the tables of the chain anew. Their rows are but a copy, which the follower fills again: for a new layout this is
+ * run under a new name, and the old name does nothing. What the database is about stays.
  */
 const chainMigration: Migration = {
   async up(db) {
@@ -422,9 +422,12 @@ const chainMigration: Migration = {
   },
 }
 
+/** An earlier layout of those tables. */
+const droppedMigration: Migration = { up: async () => {} }
+
 const migrations: MigrationProvider = {
   getMigrations: async () => ({
-    '0001-first': chainMigration,
+    '0001-first': droppedMigration,
     '0002-probes': probeMigration,
     '0003-sums-words-feed': chainMigration,
   }),

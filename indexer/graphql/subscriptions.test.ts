@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createClock } from '../../effects/clock.ts'
+import { utf8 } from '../../protocol/bytes.ts'
 import {
   FEED_BLOCKS_MAX,
   FEED_LAG_MAX,
@@ -13,6 +14,7 @@ import {
 } from '../limits.ts'
 import { batchOf, branches, genesis, hash, leadAlong, seal, type Sealed } from '../testing.ts'
 import { foldBatch } from '../working-set.ts'
+import { allowDocuments } from './allowed-documents.ts'
 import { chainOf, type DirectoryOptions, directoryOf, doing } from './testing.ts'
 
 interface Evidence {
@@ -416,6 +418,18 @@ describe('the feed', () => {
 })
 
 describe('a subscription', () => {
+  it('is taken by a directory with a list of documents if its own is on it', async () => {
+    const allowed = allowDocuments([{ name: 'vendor.graphql', content: utf8(QUERIES.vendor) }])
+    const directory = await directoryOf(chainOf([doing('register', 0, 0)]), { allowed })
+    const stream = await listen(directory, QUERIES.vendor, { variables: { after: `0-${'0'.repeat(16)}` } })
+    assert.equal((await stream.told()).vendor?.version, 1)
+    await stream.close()
+    const other = new URL('http://directory/graphql')
+    other.searchParams.set('query', QUERIES.payment)
+    const refused = await directory.graphql(new Request(other, { headers: { accept: 'text/event-stream' } }))
+    assert.match(await refused.text(), /ERR_DOCUMENT_UNKNOWN/)
+  })
+
   it('is refused without server-sent events, and when it asks for too much', async () => {
     const directory = await directoryOf([genesis])
     const url = `http://directory/graphql?query=${encodeURIComponent(QUERIES.vendor)}`
