@@ -1,6 +1,6 @@
 /** What subscribers are told: everything once, in order, and what a reorg undoes is taken back. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { afterEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createClock } from '../../effects/clock.ts'
 import { utf8 } from '../../protocol/bytes.ts'
@@ -37,6 +37,13 @@ interface Heard {
   readonly event: string
   readonly data: string
 }
+
+/** Streams that a test has not closed, which a failing one does not get to: their heartbeats would go on. */
+const streams = new Set<() => unknown>()
+afterEach(async () => {
+  await Promise.all([...streams].map((close) => close()))
+  streams.clear()
+})
 
 /** Reads server-sent events as a client does. */
 const listen = async (
@@ -75,6 +82,7 @@ const listen = async (
         .trim()
     return { id: field('id'), event: field('event') ?? '', data: field('data') ?? '' }
   }
+  streams.add(() => reader?.cancel())
   return {
     block,
     next,
