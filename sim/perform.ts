@@ -8,7 +8,6 @@ import type { SimHost } from './host.ts'
 import { createMoneyPerformer } from './perform-money.ts'
 import { checkDirectoryNow } from './properties/directory.ts'
 import { checkLogin, noteRevoked } from './properties/paid-access.ts'
-import { checkProbesNow } from './properties/probes.ts'
 import { strangerOf } from './world/accounts.ts'
 import type { BuyerActor } from './world/buyer.ts'
 import type { HistoryBlock } from './world/history.ts'
@@ -181,7 +180,7 @@ export const createPerformer = (market: Market): Performer => {
       case 'search':
         return begin(buyerOf(action.buyer).search())
       case 'ask-directory':
-        return begin(checkDirectoryNow(market).then(() => checkProbesNow(market)))
+        return begin(checkDirectoryNow(market))
       case 'withdraw': {
         const vendor = vendorOf(action.vendor)
         const orders = [...history.head().market.orders.values()].filter(({ vendorId }) => vendorId === vendor.vendorId)

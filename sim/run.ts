@@ -12,7 +12,6 @@ import { endTwoEach, checkDelivery, checkRevoked } from './properties/delivery.t
 import { checkDirectoryAtEnd } from './properties/directory.ts'
 import { checkHeld, checkMoney } from './properties/money.ts'
 import { createAnswerCheck } from './properties/paid-access.ts'
-import { callAttention, checkProbesAtEnd } from './properties/probes.ts'
 import { checkPurchases } from './properties/purchases.ts'
 import { retell } from './properties/retell.ts'
 import { checkVendorStores } from './properties/vendor-store.ts'
@@ -167,7 +166,6 @@ const recover = async (market: Market): Promise<void> => {
   // A change of keys that is under way comes first: judged before it is mined, the listing would seem right.
   await step(ARRIVAL_MS + knobs.blockMs)
   await until(repairListings(market))
-  await until(callAttention(market))
   for (const buyer of buyers) await until(buyer.resume())
   // Vendors see what is deep enough at one turn, and act on it at the next.
   const settleMs = (knobs.confirmations + 2) * knobs.blockMs + 3 * knobs.pollMs
@@ -183,7 +181,6 @@ const recover = async (market: Market): Promise<void> => {
   // A block that was being made when blocks stopped is made.
   await step(1)
   if (!world.breached()) await until(checkDirectoryAtEnd(market, CATCH_UP_MS))
-  if (!world.breached()) await until(checkProbesAtEnd(market))
   if (!world.breached()) await until(checkViews(world))
   if (world.breached()) return
   const retold = await until(retell(world))

@@ -230,18 +230,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       }),
     },
   },
-  'indexer-forgets-probes': {
-    says: 'a directory does not write down what came of its probes',
-    breaks: 'a vendor that is there is verified',
-    sabotage: {
-      indexer: (effects) => ({
-        ...effects,
-        sql: interceptSql(effects.sql, async (query, honest) =>
-          query.sql.startsWith('update "probes" set "vendor_id"') ? NO_ROWS : honest(query),
-        ),
-      }),
-    },
-  },
   'payer-signs-over-the-balance': {
     says: 'a payer believes its node, which tells of twice as much in a channel as there is',
     breaks: SIGNED,

@@ -3,11 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
-import { createSimNativeJose } from '../jose.ts'
 import type { World } from './world.ts'
-
-/** Vendors are probed this often, milliseconds. */
-const PROBE_INTERVAL_MS = 600_000
 
 export interface IndexerActor {
   readonly name: string
@@ -36,24 +32,13 @@ export const createIndexerActor = (world: World): IndexerActor => {
   const serve = async (): Promise<void> => {
     const effects = host.boot()
     const whole = { ...effects, chain: chain.door(name, effects.life), sha256 }
-    indexer = createIndexer(
-      world.sabotage.indexer?.(whole, own) ?? whole,
-      {
-        registry: contracts.registry,
-        fromBlock: 0,
-        finalityBlocks: knobs.finalityDepth,
-        confirmations: 0,
-        pollMs: knobs.pollMs,
-      },
-      {
-        network: effects.network,
-        jose: createSimNativeJose(effects.random.fork('jose'), world.keys),
-        addresses: 'public',
-        proxied: false,
-        intervalMs: PROBE_INTERVAL_MS,
-        pauseMs: knobs.pollMs,
-      },
-    )
+    indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
+      registry: contracts.registry,
+      fromBlock: 0,
+      finalityBlocks: knobs.finalityDepth,
+      confirmations: 0,
+      pollMs: knobs.pollMs,
+    })
     effects.network.serve(80, indexer.fetch)
     await indexer.run(new AbortController().signal)
   }
