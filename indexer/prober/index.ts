@@ -16,7 +16,7 @@ import { PROBE_ROUND_MAX, PROBE_TIMEOUT_MS, PROBES_AT_ONCE } from '../limits.ts'
 import type { Database } from '../schema.ts'
 import type { Source } from '../store.ts'
 import { allowedAt, type Reach } from './destination.ts'
-import { createProbeStore, type DueProbe, type ProbeResult, readProbeRevision } from './store.ts'
+import { createProbeStore, type DueProbe, type ProbeResult } from './store.ts'
 
 export interface ProberEffects {
   readonly clock: Clock
@@ -40,7 +40,7 @@ export interface Prober {
    * @throws the signal's reason; then nothing is written down
    */
   round(signal?: AbortSignal): Promise<number>
-  /** Which state of what was found out is on record: another number after each change. */
+  /** Another number after each change of what is told of probes: what was answered of them is good for one. */
   revision(): number
 }
 
@@ -72,13 +72,9 @@ export const createProber = (
     return { ...due, triedAt, reachable, verified: outcome === 'acceptable', code: codeOf(report), latencyMs }
   }
 
-  let revision = 0
-  const noteRevision = async () => void (revision = await readProbeRevision(db))
-
   const round = async (signal?: AbortSignal): Promise<number> => {
     const nowMs = clock.nowMs()
     await store.follow(nowMs, spreading)
-    await noteRevision()
     const due = await store.due(nowMs, PROBE_ROUND_MAX)
     const results = await mapAtOnce(due, PROBES_AT_ONCE, (each) => probe(each, signal))
     signal?.throwIfAborted()
@@ -86,14 +82,13 @@ export const createProber = (
     const endedMs = clock.nowMs()
     await store.record(told, endedMs, spreading)
     await store.postpone(untold, endedMs, spreading)
-    await noteRevision()
     if (due.length > 0) {
       log.debug('probe.round', { asked: due.length, verified: told.filter(({ verified }) => verified).length })
     }
     return due.length
   }
 
-  return { round, revision: () => revision }
+  return { round, revision: store.revision }
 }
 
 const ask = async (network: Network, reach: Reach, url: URL, signal: AbortSignal | undefined): Promise<Response> => {

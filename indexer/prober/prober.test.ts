@@ -14,7 +14,6 @@ import { PROBE_BACKOFF_MS_MAX, PROBE_INTERVAL_MS, PROBE_RETRY_MS, PROBES_AT_ONCE
 import { createProjection } from '../store.ts'
 import { batchOf, emptyStore, genesis, SOURCE } from '../testing.ts'
 import { createProber, type ProberSettings } from './index.ts'
-import { readProbeRevision } from './store.ts'
 import { createChain, jose, priceDocument } from './testing.ts'
 
 const START_MS = 1_700_000_000_000
@@ -97,6 +96,7 @@ const open = async (t: TestContext, network: Network, settings: Partial<ProberSe
     restart: () => void (prober = start()),
     pass: (ms: number) => void (nowMs += ms),
     round: (signal?: AbortSignal) => prober.round(signal),
+    revision: () => prober.revision(),
     /** Asks until nobody is due. */
     rounds: async () => {
       while ((await prober.round()) > 0);
@@ -327,22 +327,22 @@ describe('the schedule', () => {
   it('changes its revision with every change of what it tells', async (t) => {
     const fake = createFakeNetwork()
     const world = await open(t, fake.network)
-    const revisions = [await readProbeRevision(world.db)]
-    const note = async () => void revisions.push(await readProbeRevision(world.db))
+    const revisions = [world.revision()]
+    const note = () => revisions.push(world.revision())
     world.register(['a.example'])
     await world.read()
     await world.round()
-    await note()
+    note()
     world.pass(PROBE_INTERVAL_MS)
     await world.round()
-    await note()
+    note()
     world.move(1n, ['b.example'])
     await world.read()
     await world.round()
-    await note()
+    note()
     assert.equal(new Set(revisions).size, revisions.length)
     await world.round()
-    assert.equal(await readProbeRevision(world.db), revisions.at(-1))
+    assert.equal(world.revision(), revisions.at(-1))
   })
 })
 

@@ -51,34 +51,24 @@ export interface VendorProbesTable {
   uptime: number
 }
 
-/** One row: counts changes of what the other two say. */
-export interface ProbeRevisionTable {
-  /** Always 1. */
-  id: number
-  revision: number
-}
-
 export interface ProbeTables {
   probes: ProbesTable
   vendor_probes: VendorProbesTable
-  probe_revision: ProbeRevisionTable
 }
 
 const TEXT = {
   probes: ['vendor_id', 'endpoint', 'host', 'code', 'days'],
   vendor_probes: ['vendor_id', 'block_hash', 'days'],
-  probe_revision: [],
 } as const
 const INTEGERS = {
   probes: ['due_at_ms', 'failures', 'tried_at', 'seen_at', 'latency_ms', 'reachable', 'verified', 'uptime'],
   vendor_probes: ['log_index', 'reachable', 'verified', 'uptime'],
-  probe_revision: ['id', 'revision'],
 } as const
-const KEY = { probes: ['vendor_id', 'endpoint'], vendor_probes: ['vendor_id'], probe_revision: ['id'] } as const
+const KEY = { probes: ['vendor_id', 'endpoint'], vendor_probes: ['vendor_id'] } as const
 
 export const probeMigration: Migration = {
   async up(db: Kysely<never>) {
-    for (const name of ['probes', 'vendor_probes', 'probe_revision'] as const) {
+    for (const name of ['probes', 'vendor_probes'] as const) {
       let table = db.schema.createTable(name).ifNotExists()
       for (const column of TEXT[name]) table = table.addColumn(column, 'text', (built) => built.notNull())
       for (const column of INTEGERS[name]) table = table.addColumn(column, 'bigint', (built) => built.notNull())

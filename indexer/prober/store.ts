@@ -49,15 +49,23 @@ export interface ProbeStore {
   /** Asks nothing of these for an interval, and says nothing of them. */
   postpone(probes: readonly DueProbe[], nowMs: number, spreading: Spreading): Promise<void>
   record(results: readonly ProbeResult[], nowMs: number, spreading: Spreading): Promise<void>
+  /** Another number after each change of what is told of probes. */
+  revision(): number
 }
 
-/** Changes whenever anything that is told of probes does: a key for what was answered of them. */
-export const readProbeRevision = async (db: Kysely<Database>): Promise<number> =>
-  (await db.selectFrom('probe_revision').select('revision').executeTakeFirst())?.revision ?? 0
-
-/** @param db whose chain tables somebody else writes */
+/** @param db whose chain tables somebody else writes, and whose probe tables nobody else */
 export const createProbeStore = (db: Kysely<Database>, source: Source): ProbeStore => {
   let seen: { readonly number: number; readonly hash: string } | undefined
+  let revision = 0
+
+  /** In one transaction. Counted when it is over, for until then what is read may be old. */
+  const change = async (work: (transaction: Transaction<Database>) => Promise<void>): Promise<void> => {
+    try {
+      await db.transaction().execute(work)
+    } finally {
+      revision++
+    }
+  }
 
   return {
     async follow(nowMs, spreading) {
@@ -65,14 +73,14 @@ export const createProbeStore = (db: Kysely<Database>, source: Source): ProbeSto
       const head = await blocks.orderBy('number', 'desc').limit(1).executeTakeFirst()
       if (!head || head.hash === seen?.hash) return
       const still = seen && (await blocks.where('hash', '=', seen.hash).executeTakeFirst())
-      if (!still) await forgetGone(db)
+      if (!still) await change(forgetGone)
       for (let taken = 0; ;) {
         const vendors = await readChanged(db, still?.number)
         taken += vendors.length
         const windowMs = seen ? 0 : Math.min(taken * PROBE_SPREAD_MS, spreading.intervalMs)
         const due = () => nowMs + Math.round(spreading.draw() * windowMs)
         if (vendors.length > 0) {
-          await db.transaction().execute((transaction) => takeOver(transaction, vendors, nowMs, due))
+          await change((transaction) => takeOver(transaction, vendors, nowMs, due))
         }
         if (vendors.length < PROBE_VENDORS_MAX) break
       }
@@ -128,8 +136,10 @@ export const createProbeStore = (db: Kysely<Database>, source: Source): ProbeSto
 
     record: async (results, nowMs, spreading) => {
       if (results.length === 0) return
-      await db.transaction().execute((transaction) => writeResults(transaction, results, nowMs, spreading))
+      await change((transaction) => writeResults(transaction, results, nowMs, spreading))
     },
+
+    revision: () => revision,
   }
 }
 
@@ -157,17 +167,13 @@ const readChanged = async (db: Kysely<Database>, since: number | undefined): Pro
 }
 
 /** A reorg may have undone vendors. */
-const forgetGone = (db: Kysely<Database>): Promise<void> =>
-  db.transaction().execute(async (transaction) => {
-    for (const table of ['probes', 'vendor_probes'] as const) {
-      await sql`
-        delete from ${sql.table(table)} where not exists (
-          select 1 from vendors where vendors.id = ${sql.ref(`${table}.vendor_id`)} and vendors.to_block = ${OPEN})`.execute(
-        transaction,
-      )
-    }
-    await countRevision(transaction)
-  })
+const forgetGone = async (db: Transaction<Database>): Promise<void> => {
+  for (const table of ['probes', 'vendor_probes'] as const) {
+    const vendor = sql.ref(`${table}.vendor_id`)
+    const gone = sql`not exists (select 1 from vendors where vendors.id = ${vendor} and vendors.to_block = ${OPEN})`
+    await sql`delete from ${sql.table(table)} where ${gone}`.execute(db)
+  }
+}
 
 const unasked = (vendor_id: string, endpoint: string, due_at_ms: number): ProbesTable => ({
   vendor_id,
@@ -214,7 +220,6 @@ const takeOver = async (
     return { vendor_id: id, block_hash, log_index, ...together(ofVendor.get(id) ?? []), days: told, uptime }
   })
   await writeVendors(db, taken)
-  await countRevision(db)
 }
 
 const readProbes = (db: Transaction<Database>, vendorIds: readonly string[]): Promise<ProbesTable[]> =>
@@ -272,7 +277,6 @@ const writeResults = async (
     const days = addTry(JSON.parse(vendor.days) as Days, triedAt, all.verified === 1)
     await writeVendors(db, [{ ...vendor, ...all, days: JSON.stringify(days), uptime: uptimeOf(days) }])
   }
-  await countRevision(db)
 }
 
 const probed = (before: ProbesTable, result: ProbeResult, nowMs: number, pauseMs: number): ProbesTable => {
@@ -292,10 +296,3 @@ const probed = (before: ProbesTable, result: ProbeResult, nowMs: number, pauseMs
     uptime: uptimeOf(days),
   }
 }
-
-const countRevision = (db: Transaction<Database>) =>
-  db
-    .insertInto('probe_revision')
-    .values({ id: 1, revision: 1 })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ revision: sql`probe_revision.revision + 1` }))
-    .execute()
