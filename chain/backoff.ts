@@ -1,6 +1,6 @@
 /** Pauses between retries: each twice as long as the one before, within bounds, and not in step with others'. */
 import type { Clock } from '../effects/clock.ts'
-import type { Random } from '../effects/random.ts'
+import { jittered, type Random } from '../effects/random.ts'
 import { RETRY_MS_MAX, RETRY_MS_MIN } from './limits.ts'
 
 export interface Backoff {
@@ -14,9 +14,7 @@ export const createBackoff = (effects: { readonly clock: Clock; readonly random:
   let boundMs = RETRY_MS_MIN
   return {
     async pause(signal) {
-      const [byte = 0] = effects.random.bytes(1)
-      // Between half the bound and all of it.
-      const ms = Math.round(boundMs * (0.5 + byte / 510))
+      const ms = jittered(effects.random, boundMs)
       boundMs = Math.min(boundMs * 2, RETRY_MS_MAX)
       await effects.clock.sleep(ms, signal)
     },

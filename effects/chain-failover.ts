@@ -5,7 +5,7 @@
 import { type Chain, ChainError } from './chain.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import type { Random } from './random.ts'
+import { jittered, type Random } from './random.ts'
 
 /** A node that failed is not asked first again for so long, milliseconds: doubled with each failure up to the last. */
 const PAUSE_MS_MIN = 1_000
@@ -34,7 +34,7 @@ interface Node extends Chain {
   readonly health: Health
 }
 
-/** What a node's answers about its newest block are good for is to compare nodes. */
+/** Answers about the newest block are what nodes are compared by. */
 const isAboutHead = (method: string, params: readonly unknown[]): boolean =>
   method === 'eth_getBlockByNumber' && params[0] === 'latest'
 
@@ -59,9 +59,7 @@ export const createFailoverChain = (effects: FailoverEffects, chains: readonly [
 
   const pause = (health: Health, node: number, code: string): void => {
     const boundMs = Math.min(PAUSE_MS_MIN * 2 ** health.failures++, PAUSE_MS_MAX)
-    const [byte = 0] = random.bytes(1)
-    // Between half the bound and all of it.
-    health.pausedUntilMs = clock.nowMs() + Math.round(boundMs * (0.5 + byte / 510))
+    health.pausedUntilMs = clock.nowMs() + jittered(random, boundMs)
     health.chainId = undefined
     log.warn('chain.node-paused', { node, code })
   }
@@ -107,6 +105,8 @@ export const createFailoverChain = (effects: FailoverEffects, chains: readonly [
   const isLagging = ({ head }: Health): boolean =>
     nodes.some(({ health }) => health.head - head > LAG_BLOCKS_MAX && health.failures === 0)
 
+  /** Places of nodes that are being asked how far they are. */
+  const comparing = new Set<number>()
   /** Asks the other nodes that are well how far they are; nobody waits for it. */
   const compareHeads = (asking: number): void => {
     for (const [place, node] of nodes.entries()) {
@@ -125,8 +125,6 @@ export const createFailoverChain = (effects: FailoverEffects, chains: readonly [
         .catch(() => {})
     }
   }
-  const comparing = new Set<number>()
-
   /** Those that are well in their order, then those that will be soonest. */
   const inOrder = (): readonly Node[] => {
     const others = nodes.filter((node) => !isWell(node))

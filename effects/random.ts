@@ -9,3 +9,9 @@ export interface Random {
 export const createRandom = (): Random => ({
   bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
 })
+
+/** Between half of a pause and all of it, milliseconds: so that those who failed together do not come again together. */
+export const jittered = (random: Random, ms: number): number => {
+  const [byte = 0] = random.bytes(1)
+  return Math.round(ms * (0.5 + byte / 510))
+}
