@@ -2,17 +2,17 @@
  * The directory's tables, for SQLite and PostgreSQL alike.
  *
  * `vendors`, `plans` and `orders` are versioned, and so are the sums over them: a row holds from the end of block
- * `from_block` until the end of `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`, and undoing all blocks
- * after N is deleting rows with a later `from_block` and reopening rows with a later `to_block`. Several changes in
- * one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps blobs as they
- * are. Numbers wider than 53 bits, flags and word lists are written as `columns.ts` says.
+ * `from_block` until the end of `to_block - 1`, so the state at the end of block N is `from_block <= N and to_block > N`,
+ * and undoing all blocks after N is deleting rows with a later `from_block` and reopening rows with a later `to_block`.
+ * Several changes in one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps
+ * blobs as they are. Numbers wider than 53 bits, flags and word lists are written as `columns.ts` says.
  */
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
 import { probeMigration, type ProbeTables } from './prober/schema.ts'
 
 /** Where on chain the last change of a row is written; its block is `from_block` or `block_number`. */
-interface EvidenceColumns {
+export interface EvidenceColumns {
   /** Hash of that block. */
   block_hash: string
   transaction_hash: string

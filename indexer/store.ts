@@ -10,8 +10,8 @@ import { readProfile } from '../protocol/profile.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
-import { feedRow, type Tidings, tidingsOf } from './feed.ts'
-import { FEED_BLOCKS_MAX, FEED_ROWS_MAX } from './limits.ts'
+import { retract, tell } from './feed.ts'
+import { FEED_BLOCKS_MAX } from './limits.ts'
 import {
   blockRow,
   gapRow,
@@ -43,6 +43,7 @@ import {
   type WordRow,
 } from './schema.ts'
 import { type Increments, incrementsOf, summed, sumRow, sumState } from './sums.ts'
+import { tidingsOf } from './tidings.ts'
 import { planWords, vendorWords, wordRows } from './words.ts'
 import { foldBatch, type Folded, type InBlock, type Standings, stepsOf, touchedKeys } from './working-set.ts'
 
@@ -285,69 +286,6 @@ const writeVersions = async <
   }
   await close(db, closed)
   await insert(db, rows)
-}
-
-interface FeedState {
-  readonly newest: number
-  readonly floor: number
-  readonly floor_block: number
-}
-
-const readFeedState = async (db: Transaction<Database>): Promise<FeedState> =>
-  (await db.selectFrom('feed_state').select(['newest', 'floor', 'floor_block']).executeTakeFirst()) ?? {
-    newest: 0,
-    floor: 0,
-    floor_block: -1,
-  }
-
-/** Records how far the feed goes, and lets go of what is more than it keeps. */
-const trimFeed = async (db: Transaction<Database>, state: FeedState): Promise<void> => {
-  const floor = Math.max(state.floor, state.newest - FEED_ROWS_MAX)
-  const dropped = db.selectFrom('feed').where('seq', '<=', floor)
-  const last = await dropped.select(({ fn }) => fn.max('block_number').as('number')).executeTakeFirst()
-  await db.deleteFrom('feed').where('seq', '<=', floor).execute()
-  const kept = { newest: state.newest, floor, floor_block: Math.max(state.floor_block, last?.number ?? -1) }
-  await db
-    .insertInto('feed_state')
-    .values({ id: 1, ...kept })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(kept))
-    .execute()
-}
-
-const tell = async (db: Transaction<Database>, insert: Bulk<FeedRow>, { told, untold }: Tidings): Promise<void> => {
-  if (told.length === 0 && untold === undefined) return
-  const state = await readFeedState(db)
-  const skipped = Math.max(told.length - FEED_ROWS_MAX, 0)
-  const forgotten = skipped > 0 ? told[skipped - 1]?.block_number : untold
-  const after = forgotten === undefined ? state : forgetting(state, forgotten)
-  const rows = told.slice(skipped).map((event, index) => feedRow(after.newest + 1 + index, 0, event))
-  await insert(db, rows)
-  await trimFeed(db, { ...after, newest: after.newest + rows.length })
-}
-
-/** Takes a number that stands for what nobody will be told, so that nobody can go on from before it. */
-const forgetting = ({ newest, floor_block }: FeedState, block: number): FeedState => ({
-  newest: newest + 1,
-  floor: newest + 1,
-  floor_block: Math.max(floor_block, block),
-})
-
-/** Retracts, newest first, what was told of later blocks. */
-const retract = async (db: Transaction<Database>, insert: Bulk<FeedRow>, number: number): Promise<void> => {
-  const state = await readFeedState(db)
-  if (state.floor_block > number) return trimFeed(db, forgetting(state, number))
-  const told = await db
-    .selectFrom('feed')
-    .selectAll()
-    .where('block_number', '>', number)
-    .where('retracts', '=', 0)
-    .where('seq', 'not in', db.selectFrom('feed').select('retracts'))
-    .orderBy('seq', 'desc')
-    .execute()
-  if (told.length === 0) return
-  const rows = told.map((row, index) => feedRow(state.newest + 1 + index, row.seq, row))
-  await insert(db, rows)
-  await trimFeed(db, { ...state, newest: state.newest + rows.length })
 }
 
 const undo = async (db: Transaction<Database>, { insert }: Statements, { number }: BlockRef): Promise<void> => {

@@ -27,21 +27,6 @@ export interface Payment {
 /** An event without its place in the feed. */
 export type Told = Omit<FeedRow, 'seq' | 'retracts'>
 
-/** @param retracts the event that this one takes back, by place; 0 when it is an event itself */
-export const feedRow = (seq: number, retracts: number, told: Told): FeedRow => ({
-  seq,
-  retracts,
-  kind: told.kind,
-  block_number: told.block_number,
-  block_hash: told.block_hash,
-  transaction_hash: told.transaction_hash,
-  log_index: told.log_index,
-  vendor_id: told.vendor_id,
-  service_types: told.service_types,
-  regions: told.regions,
-  payment: told.payment,
-})
-
 const at = (evidence: Evidence) => ({
   block_number: evidence.blockNumber,
   block_hash: evidence.blockHash,

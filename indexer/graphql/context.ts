@@ -1,10 +1,10 @@
 /** What the fields of one request share: the block it is answered for, and lookups gathered into few statements. */
 import DataLoader from 'dataloader'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Block } from '../../chain/types.ts'
 import { type Clock, nowSeconds } from '../../effects/clock.ts'
 import { HEADERS_PER_RUN_MAX, QUERY_TIME_MS_MAX } from '../limits.ts'
-import type { Database, PlanRow, VendorRow } from '../schema.ts'
+import type { Database, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { Source } from '../store.ts'
 import { type At, type BlockInput, isRecorded, type Moment, readBlock, standsAt } from './block-at.ts'
 import type { Feed } from './feed.ts'
@@ -131,30 +131,18 @@ export const createContext = (directory: Directory): RequestContext => {
     return value
   }
 
-  const vendors = kept(
-    (at: Moment) =>
-      new DataLoader<string, Seen<VendorRow> | undefined>(async (keys) => {
-        const rows = await db
-          .selectFrom('vendors')
-          .selectAll()
-          .where('id', 'in', keys)
-          .where(standsAt('vendors', at))
-          .execute()
-        return align(keys, rows, at)
-      }),
-  )
-  const plans = kept(
-    (at: Moment) =>
-      new DataLoader<string, Seen<PlanRow> | undefined>(async (keys) => {
-        const rows = await db
-          .selectFrom('plans')
-          .selectAll()
-          .where('id', 'in', keys)
-          .where(standsAt('plans', at))
-          .execute()
-        return align(keys, rows, at)
-      }),
-  )
+  /** Rows of a table by key, as they stand at a block. */
+  const rowsOf = <Row extends { readonly id: string }>(table: Versioned) =>
+    kept(
+      (at: Moment) =>
+        new DataLoader<string, Seen<Row> | undefined>(async (keys) => {
+          const standing = sql<Row>`
+            select * from ${sql.table(table)} where id in (${sql.join(keys)}) and ${standsAt(table, at)}`
+          return align(keys, (await standing.execute(db)).rows, at)
+        }),
+    )
+  const vendors = rowsOf<VendorRow>('vendors')
+  const plans = rowsOf<PlanRow>('plans')
 
   // Rows of one list share the object of their arguments; other fields may still ask for the same.
   const pages = kept((at: Moment) =>

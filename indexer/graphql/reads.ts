@@ -1,6 +1,7 @@
-/** Single rows by what they are called outside. */
+/** Single rows by what they are called outside, and parts that several kinds of them have. */
+import { ZERO_ADDRESS } from '../../chain/types.ts'
 import { planKey, vendorKey } from '../columns.ts'
-import type { OrderRow, VendorRow } from '../schema.ts'
+import type { EvidenceColumns, OrderRow, VendorRow } from '../schema.ts'
 import { type Moment, standsAt } from './block-at.ts'
 import type { RequestContext, Seen } from './context.ts'
 
@@ -34,3 +35,14 @@ export const orderAt = async (
     .executeTakeFirst()
   return row && { row, at }
 }
+
+/** An account that may be nobody. */
+export const somebody = (account: string): string | null => (account === ZERO_ADDRESS ? null : account)
+
+/** Where a row is written on the chain. */
+export const evidenceOf = (row: EvidenceColumns, blockNumber: number) => ({
+  blockNumber,
+  blockHash: row.block_hash,
+  transactionHash: row.transaction_hash,
+  logIndex: row.log_index,
+})

@@ -1,11 +1,10 @@
 /** Rows as nodes. Each node keeps the block it was seen at, so that what hangs on it is seen at the same. */
-import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import { type ChainText, chainText } from '../../protocol/text.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { decodeAmount, decodeWords, planKey } from '../columns.ts'
 import { endpointsOf } from '../rows.ts'
-import type { GapRow, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
+import type { EvidenceColumns, GapRow, OrderRow, PlanRow, VendorRow, Versioned } from '../schema.ts'
 import type { At, BlockInput } from './block-at.ts'
 import type { PlansArguments, RequestContext, Seen } from './context.ts'
 import { type HistoryArguments, historyOf, type Rows, type Version } from './history.ts'
@@ -25,7 +24,7 @@ import { readMeta } from './meta.ts'
 import { formatNodeId, readNode } from './node.ts'
 import { type Connection, connection, countRows, type PageArguments, pageRequest, readPage } from './page.ts'
 import { probesShown } from './probes.ts'
-import { orderAt, vendorAt } from './reads.ts'
+import { evidenceOf, orderAt, somebody, vendorAt } from './reads.ts'
 import { scalars } from './scalars.ts'
 import { subscriptionResolvers } from './subscriptions.ts'
 import { readSearch } from './search.ts'
@@ -55,26 +54,10 @@ const page = async <Row extends object>(
   )
 }
 
-/** Accounts that may be nobody. */
-const somebody = (account: string): string | null => (account === ZERO_ADDRESS ? null : account)
-
 const text = ({ text: cleaned, bytes }: ChainText) => ({ text: cleaned, bytes: () => toHex(bytes) })
 
-interface EvidenceColumns {
-  readonly block_hash: string
-  readonly transaction_hash: string
-  readonly log_index: number
-}
-
-const evidence = (row: EvidenceColumns, blockNumber: number) => ({
-  blockNumber,
-  blockHash: row.block_hash,
-  transactionHash: row.transaction_hash,
-  logIndex: row.log_index,
-})
-
 const versionEvidence = {
-  evidence: ({ row }: Seen<EvidenceColumns & { from_block: number }>) => evidence(row, row.from_block),
+  evidence: ({ row }: Seen<EvidenceColumns & { from_block: number }>) => evidenceOf(row, row.from_block),
 }
 
 const statusOf = async ({ row, at }: Seen<OrderRow>, _: unknown, context: RequestContext): Promise<OrderStatus> => {
@@ -91,7 +74,7 @@ const history = <Table extends Versioned>(table: Table) => ({
 /** What a version is called by the kind of thing it is one of. */
 const versions = <Kind extends string, Row extends EvidenceColumns>(kind: Kind) => ({
   [kind]: ({ seen }: Version<Row>) => seen,
-  evidence: ({ seen, fromBlock }: Version<Row>) => evidence(seen.row, fromBlock),
+  evidence: ({ seen, fromBlock }: Version<Row>) => evidenceOf(seen.row, fromBlock),
 })
 
 const profileOf = ({ row }: Seen<VendorRow>) => ({
@@ -190,7 +173,7 @@ export const resolvers = {
     planId: ({ row }: Seen<PlanRow>) => row.plan_id,
     vendor: ({ row, at }: Seen<PlanRow>, _: unknown, context: RequestContext) => context.vendor(row.vendor_id, at),
     title: ({ row }: Seen<PlanRow>) => text(chainText(row.title_bytes)),
-    token: ({ row }: Seen<PlanRow>) => somebody(row.token as Address),
+    token: ({ row }: Seen<PlanRow>) => somebody(row.token),
     price: ({ row }: Seen<PlanRow>) => decodeAmount(row.price),
     periodSeconds: ({ row }: Seen<PlanRow>) => row.period_seconds,
     pricePerDay: ({ row }: Seen<PlanRow>) => decodeAmount(row.price_per_day),
@@ -212,7 +195,7 @@ export const resolvers = {
       context.plan(planKey(BigInt(row.vendor_id), row.plan_id), at),
     planId: ({ row }: Seen<OrderRow>) => row.plan_id,
     keyHash: ({ row }: Seen<OrderRow>) => row.key_hash,
-    token: ({ row }: Seen<OrderRow>) => (row.token === '' ? null : somebody(row.token as Address)),
+    token: ({ row }: Seen<OrderRow>) => (row.token === '' ? null : somebody(row.token)),
     controller: ({ row }: Seen<OrderRow>) => somebody(row.controller),
     status: statusOf,
     startedAt: ({ row }: Seen<OrderRow>) => row.started_at,
@@ -227,7 +210,7 @@ export const resolvers = {
   },
   OrderVersion: versions<'order', OrderRow>('order'),
 
-  Gap: { evidence: (row: GapRow) => evidence(row, row.block_number) },
+  Gap: { evidence: (row: GapRow) => evidenceOf(row, row.block_number) },
 
   Evidence: {
     finalized: async ({ blockNumber }: { blockNumber: number }, _: unknown, context: RequestContext) =>

@@ -8,9 +8,8 @@ import {
   validateSubscriptionArgs,
 } from 'graphql'
 import { type Plugin, isAsyncIterable } from 'graphql-yoga'
-import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
 import { decodeWords } from '../columns.ts'
-import { decodePayment } from '../feed.ts'
+import { decodePayment } from '../tidings.ts'
 import { EVENT_SHARED_MS, EVENTS_SHARED_MAX, FILTER_LIST_MAX } from '../limits.ts'
 import type { FeedRow } from '../schema.ts'
 import type { Moment } from './block-at.ts'
@@ -20,7 +19,7 @@ import { eventStream } from './event-stream.ts'
 import { resumeId } from './feed.ts'
 import { createLru } from './lru.ts'
 import { exceedsLimits, weigh } from './query-limits.ts'
-import { orderAt } from './reads.ts'
+import { evidenceOf, orderAt, somebody } from './reads.ts'
 
 interface VendorChangeFilter {
   readonly ids?: readonly bigint[] | null
@@ -92,12 +91,7 @@ const common = {
   id: resumeId,
   retracted: isRetraction,
   vendorId: ({ vendor_id }: FeedRow) => BigInt(vendor_id),
-  evidence: (event: FeedRow) => ({
-    blockNumber: event.block_number,
-    blockHash: event.block_hash,
-    transactionHash: event.transaction_hash,
-    logIndex: event.log_index,
-  }),
+  evidence: (event: FeedRow) => evidenceOf(event, event.block_number),
 }
 
 /**
@@ -118,9 +112,6 @@ const subject = async <Row extends { readonly block_hash: string; readonly from_
 const payment = <Value>(tell: (paid: ReturnType<typeof decodePayment>) => Value) => {
   return (event: FeedRow): Value => tell(decodePayment(event.payment))
 }
-
-/** Accounts that may be nobody. */
-const somebody = (account: Address): Address | null => (account === ZERO_ADDRESS ? null : account)
 
 export const subscriptionResolvers = {
   Subscription: {
