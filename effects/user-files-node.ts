@@ -25,7 +25,7 @@ export const createUserFiles = (): UserFiles => ({
       const entries = await readdir(path, { withFileTypes: true })
       return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).toSorted()
     } catch (fault) {
-      if ((fault as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+      if (['ENOTDIR', 'ENOENT'].includes(String((fault as NodeJS.ErrnoException).code))) return undefined
       throw fault
     }
   },

@@ -73,17 +73,15 @@ describe('a directory with a list of documents', () => {
     assert.doesNotMatch(page.headers.get('content-type') ?? '', /html/)
   })
 
-  it('does not start with a list that is no list, or that it could never answer', async () => {
-    const refused = (...files: Parameters<typeof allowDocuments>[0]) =>
-      assert.rejects(async () => directoryOf(chainOf([]), { allowed: allowDocuments(files) }), {
-        code: 'ERR_INDEXER_DOCUMENTS',
-      })
-    await refused(manifest({ [digest('other')]: COUNT }))
-    await refused(file('list.json', '[]'))
-    await refused(file('list.json', '{'))
-    await refused({ name: 'a.graphql', content: Uint8Array.of(0xff) })
-    await refused(file('a.graphql', '{ vendors { nodes { nothing } } }'))
-    await refused(file('a.graphql', '{ vendors'))
+  it('is not made of what is no list, or could never be answered, and says which file it was', () => {
+    const refused = (says: RegExp, ...files: Parameters<typeof allowDocuments>[0]) =>
+      assert.throws(() => allowDocuments(files), { code: 'ERR_INDEXER_DOCUMENTS', message: says })
+    refused(/^list\.json: .*SHA-256/, manifest({ [digest('other')]: COUNT }))
+    refused(/^list\.json is not/, file('list.json', '[]'))
+    refused(/^list\.json is not/, file('list.json', '{'))
+    refused(/^a\.graphql is not/, { name: 'a.graphql', content: Uint8Array.of(0xff) })
+    refused(/^a\.graphql: .*"nothing"/, file('a.graphql', '{ vendors { nodes { nothing } } }'))
+    refused(/^b\.graphql: Syntax Error/, file('a.graphql', LISTED), file('b.graphql', '{ vendors'))
   })
 })
 

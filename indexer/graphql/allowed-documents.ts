@@ -3,6 +3,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { z } from 'zod'
 import { toHex, fromUtf8, utf8 } from '../../protocol/bytes.ts'
 import { IndexerError } from '../errors.ts'
+import type { RequestContext } from './context.ts'
+import { createDocuments, type Documents } from './documents.ts'
+import { createDirectorySchema } from './schema.ts'
 
 /** A file as the person who runs the directory named it. */
 export interface DocumentFile {
@@ -11,7 +14,6 @@ export interface DocumentFile {
 }
 
 export interface AllowedDocuments {
-  readonly texts: readonly string[]
   /**
    * The text of what a request asks by name, or its own text if that is allowed.
    * @param parameters members of the request: `documentId` as GraphQL over HTTP has it, `extensions.persistedQuery` as
@@ -30,9 +32,10 @@ const namedSchema = z.object({
 
 /**
  * Reads lists of documents: `.json` files are one object with texts by name, all others are one document each.
- * @throws ERR_INDEXER_DOCUMENTS for what is neither, or has a name that is not its digest
+ * @throws ERR_INDEXER_DOCUMENTS for what is neither, has a name that is not its digest, or could never be answered
  */
 export const allowDocuments = (files: readonly DocumentFile[]): AllowedDocuments => {
+  const documents = createDocuments<RequestContext>(createDirectorySchema())
   const byId = new Map<string, string>()
   for (const { name, content } of files) {
     for (const [given, text] of readFile(name, content)) {
@@ -40,12 +43,13 @@ export const allowDocuments = (files: readonly DocumentFile[]): AllowedDocuments
       if (given !== undefined && given.replace(/^sha256:/, '') !== id) {
         throw new IndexerError('ERR_INDEXER_DOCUMENTS', `${name}: a document is not named by the SHA-256 of its text`)
       }
+      const fault = faultOf(documents, text)
+      if (fault !== undefined) throw new IndexerError('ERR_INDEXER_DOCUMENTS', `${name}: ${fault}`)
       byId.set(id, text)
     }
   }
   const texts = new Set(byId.values())
   return {
-    texts: [...texts],
     find(parameters) {
       const parsed = namedSchema.safeParse(parameters)
       if (!parsed.success) return undefined
@@ -66,6 +70,15 @@ const readFile = (name: string, content: Uint8Array): (readonly [name: string | 
   } catch (cause) {
     const forms = 'one GraphQL document, or JSON with the texts of documents by name'
     throw new IndexerError('ERR_INDEXER_DOCUMENTS', `${name} is not ${forms}`, { cause })
+  }
+}
+
+/** Why a document can never be answered; undefined if it can. */
+const faultOf = (documents: Documents<RequestContext>, text: string): string | undefined => {
+  try {
+    return documents.read(text).errors[0]?.message
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

@@ -11,7 +11,7 @@ import {
   isObjectType,
 } from 'graphql'
 import { operations } from '../testing.ts'
-import { createDirectorySchema } from './server.ts'
+import { createDirectorySchema } from './schema.ts'
 import { chainOf, directoryOf, doing } from './testing.ts'
 
 const schema = createDirectorySchema()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { getOperationAST, parse, validate } from 'graphql'
-import { createDirectorySchema } from './server.ts'
+import { createDirectorySchema } from './schema.ts'
 import { chainOf, codesOf, directoryOf, doing } from './testing.ts'
 
 const page = readFileSync(new URL('../../docs/queries.md', import.meta.url), 'utf8')

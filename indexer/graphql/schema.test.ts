@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { isEnumType, isInputObjectType, isInterfaceType, isObjectType, parse, print, printSchema } from 'graphql'
-import { createDirectorySchema } from './server.ts'
+import { createDirectorySchema } from './schema.ts'
 
 const FILE = new URL('schema.graphql', import.meta.url)
 

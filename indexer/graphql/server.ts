@@ -1,10 +1,9 @@
 /** GraphQL over HTTP: the schema, its limits, and the page to try it with. */
-import { type DocumentNode, getOperationAST, GraphQLError, type GraphQLSchema, type Source } from 'graphql'
-import { createSchema, createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { type DocumentNode, getOperationAST, GraphQLError, type Source } from 'graphql'
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Clock } from '../../effects/clock.ts'
 import type { Log } from '../../effects/log.ts'
 import { REQUEST_BYTES_MAX } from '../limits.ts'
-import { IndexerError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AllowedDocuments } from './allowed-documents.ts'
 import { createAnswers } from './answers.ts'
@@ -13,10 +12,9 @@ import { createContext, type Directory, type RequestContext } from './context.ts
 import { createDocuments, type Documents } from './documents.ts'
 import { documentError } from './errors.ts'
 import { costOf, exceedsLimits, weigh } from './query-limits.ts'
-import { resolvers } from './resolvers.ts'
 import { runQuery } from './run.ts'
+import { createDirectorySchema } from './schema.ts'
 import { subscriptions } from './subscriptions.ts'
-import { typeDefs } from './type-defs.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -52,9 +50,6 @@ query Search($token: Address = "0x0000000000000000000000000000000000000000") {
   }
 }
 `
-
-/** The schema with its resolvers. */
-export const createDirectorySchema = (): GraphQLSchema => createSchema<RequestContext>({ typeDefs, resolvers })
 
 /** Nine megabytes: the page is made when somebody first looks at it. */
 const createPage = () => {
@@ -113,22 +108,6 @@ const onlyAllowed = (allowed: AllowedDocuments): Plugin<RequestContext> => ({
   },
 })
 
-/** @throws ERR_INDEXER_DOCUMENTS when one could never be answered */
-const checkAllowed = ({ texts }: AllowedDocuments, documents: Documents<RequestContext>): void => {
-  for (const text of texts) {
-    const [first] = text.trim().split('\n')
-    const refuse = (message: string) =>
-      new IndexerError('ERR_INDEXER_DOCUMENTS', `the document that begins with ${first}: ${message}`)
-    let errors: readonly GraphQLError[]
-    try {
-      ;({ errors } = documents.read(text))
-    } catch (error) {
-      throw refuse((error as Error).message)
-    }
-    if (errors[0]) throw refuse(errors[0].message)
-  }
-}
-
 const counting = (metrics: Metrics): Plugin<RequestContext> => ({
   onResultProcess: ({ result }) => {
     const errors = 'errors' in result ? (result.errors ?? []) : []
@@ -152,7 +131,6 @@ export interface GraphqlEffects {
 /**
  * Answers requests to `GRAPHQL_PATH`.
  * @param allowed if given, no other documents are answered
- * @throws ERR_INDEXER_DOCUMENTS
  */
 export const createGraphqlServer = (
   directory: Directory,
@@ -164,7 +142,6 @@ export const createGraphqlServer = (
   const schema = createDirectorySchema()
   const documents = createDocuments<RequestContext>(schema)
   const answers = createAnswers(schema, documents, directory, metrics)
-  if (allowed) checkAllowed(allowed, documents)
   const yoga = createYoga<object, RequestContext>({
     id: 'directory',
     schema,

@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { buildSchema, findBreakingChanges, parse, print, printSchema } from 'graphql'
-import { createDirectorySchema } from '../../indexer/graphql/server.ts'
+import { createDirectorySchema } from '../../indexer/graphql/schema.ts'
 
 /** @returns what would break clients of the committed schema, one sentence each */
 export const breakingChanges = (committed: string, running: string): readonly string[] =>
