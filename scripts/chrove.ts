@@ -34,10 +34,15 @@ export interface ChroveOptions {
 }
 
 export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }: ChroveOptions): Chrove => {
-  const start = (args: readonly string[], signal: AbortSignal, onOut: (text: string) => void): Promise<number> => {
+  const start = (
+    args: readonly string[],
+    signal: AbortSignal,
+    onOut: (text: string) => void,
+    onErr = onSaid,
+  ): Promise<number> => {
     const terminal: Terminal = {
       out: async (text) => onOut(text),
-      err: onSaid,
+      err: onErr,
       interactive: false,
       askSecret: () => Promise.reject(new Error('nobody is here to be asked')),
       confirm: () => Promise.resolve(false),
@@ -75,18 +80,20 @@ export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }
     async serve(...args) {
       const stopping = new AbortController()
       const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>()
-      const ended = start(args, stopping.signal, (out) => {
+      let lastSaid = ''
+      const onOut = (out: string): void => {
         const answer = parse(out)
         if (answer.ok === false) reject(failure(args, answer))
         else resolve(answer)
-      })
+      }
+      const ended = start(args, stopping.signal, onOut, (text) => onSaid((lastSaid = text)))
       ended.then(() => reject(new Error(`chrove ${args.join(' ')} ended before it served`)), reject)
       const answer = await promise
       return {
         answer,
         async stop() {
           stopping.abort(new Error('stopped'))
-          await ended
+          if ((await ended) !== 0) throw new Error(`chrove ${args.join(' ')} failed while it served: ${lastSaid}`)
         },
       }
     },

@@ -1,6 +1,8 @@
 /** `chrove vendor …` as a vendor uses it, on a real chain. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createContractReader } from '../chain/contracts.ts'
@@ -162,6 +164,23 @@ describe('vendor withdraw', () => {
     const done = await chrove.run('vendor', 'withdraw', '--yes')
     assert.equal((done.transactions as string[]).length, 1)
     assert.ok(earlier - (await held()) >= BigInt(String(dry.earnedWei)))
+  })
+})
+
+describe('vendor serve', () => {
+  it('says that it listens once it does, for questions and for the proxy', async () => {
+    const shop = await openShop(market, { title: 'Two doors' })
+    const chrove = createChrove({ home: shop.home, passphrase: PASSPHRASE })
+    for (const port of [shop.socks5Port, Number(new URL(shop.url).port)]) {
+      const taken = createServer().listen(port, '127.0.0.1')
+      await once(taken, 'listening')
+      await assert.rejects(chrove.serve('vendor', 'serve'), /ERR_NETWORK_ADDRESS_IN_USE/)
+      taken.close()
+      await once(taken, 'close')
+    }
+    const { answer, stop } = await chrove.serve('vendor', 'serve')
+    assert.equal(answer.uri, shop.uri)
+    await stop()
   })
 })
 

@@ -41,14 +41,19 @@ export interface Vendor {
   /** The HTTP face. */
   fetch(request: Request): Promise<Response>
   /**
-   * Listens for buyers' connections, follows the chain, and keeps access as paid, until the signal aborts.
+   * Follows the chain, and keeps access as paid, until the signal aborts.
    * @throws FollowError when the chain is not the one that was followed
    */
   run(signal: AbortSignal): Promise<void>
+  /** Ends buyers' connections too. */
   close(): Promise<void>
 }
 
-/** @throws what opening the database throws */
+/**
+ * A vendor that listens for the connections of its buyers, and lets nobody in before it runs.
+ * @throws what opening the database throws
+ * @throws ERR_NETWORK_ADDRESS_IN_USE
+ */
 export const createVendor = async (
   effects: VendorEffects,
   settings: VendorSettings,
@@ -79,6 +84,10 @@ export const createVendor = async (
   const certInfo = await createCertInfo(answering)
   const priceDocument = createPriceDocuments({ clock, jose, signing: keys.signing, signTime, source })
   const ready = () => listing.isRead && paymentsAreRead
+  const listeners = await deliveries.listen().catch(async (error: unknown) => {
+    await store.close()
+    throw error
+  })
 
   const projection: Projection = {
     recorded: () => store.recorded(),
@@ -131,19 +140,17 @@ export const createVendor = async (
     fetch: createVendorHttp({ certInfo, priceDocument, ready }, log),
 
     async run(signal) {
-      const listeners = await deliveries.listen()
       // One part that fails stops the others, so that nothing goes on half alive.
       const failing = new AbortController()
       const until = AbortSignal.any([signal, failing.signal])
       const turns = [() => follow(until), () => listing.refresh(until), access.settle]
-      try {
-        await Promise.all(turns.map((turn) => repeat(until, turn).catch((error: unknown) => failing.abort(error))))
-      } finally {
-        await Promise.all(listeners.map((listener) => listener.close()))
-      }
+      await Promise.all(turns.map((turn) => repeat(until, turn).catch((error: unknown) => failing.abort(error))))
       if (failing.signal.aborted && !signal.aborted) throw failing.signal.reason
     },
 
-    close: () => store.close(),
+    async close() {
+      await Promise.all(listeners.map((listener) => listener.close()))
+      await store.close()
+    },
   }
 }

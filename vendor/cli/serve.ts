@@ -4,8 +4,9 @@ import { serveHttp } from '../../effects/http-server.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { createNativeRsa } from '../../effects/rsa-node.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
-import { createVendor } from '../index.ts'
+import { createVendor, type Vendor } from '../index.ts'
 import { createNativeJose } from '../native-jose.ts'
+import type { VendorSettings } from '../settings.ts'
 import { openKeys, requireSettings } from './home.ts'
 
 export const addServeCommand = (vendor: Command, { action }: CommandContext): void => {
@@ -21,6 +22,14 @@ const serve = async (session: Session): Promise<undefined> => {
   const keys = await openKeys(session)
   const jose = createNativeJose(createNativeRsa(), session.effects.random)
   const vendor = await createVendor({ ...session.effects, jose }, settings, keys)
+  try {
+    await answer(session, settings, vendor)
+  } finally {
+    await vendor.close()
+  }
+}
+
+const answer = async (session: Session, settings: VendorSettings, vendor: Vendor): Promise<void> => {
   const listener = await serveHttp((request) => vendor.fetch(request), settings.listen)
   const { chainId, registry, vendorId } = settings
   const uri = formatVendorUri({
@@ -29,14 +38,13 @@ const serve = async (session: Session): Promise<undefined> => {
     vendorId: BigInt(vendorId),
   })
   const { host, port } = listener.address
-  await session.print({
-    json: { uri, listening: { host, port } },
-    text: `${uri}\nListening on port ${port}; stop with Ctrl-C.`,
-  })
   try {
+    await session.print({
+      json: { uri, listening: { host, port } },
+      text: `${uri}\nListening on port ${port}; stop with Ctrl-C.`,
+    })
     await vendor.run(session.signal)
   } finally {
     await listener.close()
-    await vendor.close()
   }
 }
