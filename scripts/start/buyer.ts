@@ -15,7 +15,7 @@ export interface BuyerOptions {
   readonly page: Page
   readonly story: Story
   /** Wanted for the local proxy. */
-  readonly proxyPort: number
+  readonly proxyPort?: number | undefined
 }
 
 export interface BoughtProxy {
