@@ -213,11 +213,14 @@ const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
     if (++steps > diesAfter) life.end()
   }
   const asked = node(market.chain)
+  const underWay = new Set<Promise<unknown>>()
   const chain: Chain = {
     request: async (method, params) => {
       step()
       if (!life.isAlive()) return never()
-      const answer = await asked.request(method, params)
+      const asking = asked.request(method, params)
+      underWay.add(asking)
+      const answer = await asking.finally(() => underWay.delete(asking))
       step()
       return life.isAlive() ? answer : never()
     },
@@ -242,7 +245,10 @@ const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
     scryptLogN: 10,
     ...settings,
   })
-  const death = new Promise<'dead'>((resolve) => life.onEnd(() => resolve('dead')))
+  // What the node was asked before reaches it still, and would else reach the chain of the next process or test.
+  const death = new Promise<'dead'>((resolve) =>
+    life.onEnd(() => void Promise.allSettled(underWay).then(() => resolve('dead'))),
+  )
   return { buyer, told, live: (work) => Promise.race([work, death]), steps: () => steps }
 }
 
