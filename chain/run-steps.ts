@@ -3,6 +3,7 @@ import { ChainError } from '../effects/chain.ts'
 import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
+import { StoreError } from '../effects/store.ts'
 import { createBackoff } from './backoff.ts'
 import type { Block, BlockRef } from './types.ts'
 
@@ -26,7 +27,7 @@ export interface RunEffects {
 }
 
 /**
- * Steps until the signal aborts. Faults of the chain are waited out; any other error ends it.
+ * Steps until the signal aborts. Faults of the chain, and of a database that is away, are waited out; any other error ends it.
  * @param pollMs pause when there is nothing new, milliseconds
  */
 export const runSteps = async (
@@ -48,8 +49,8 @@ export const runSteps = async (
       if (isCaughtUp(done)) await clock.sleep(pollMs, signal)
     } catch (error) {
       if (signal.aborted) return
-      if (!(error instanceof ChainError)) throw error
-      log.warn('chain.fault', { code: error.code })
+      if (!(error instanceof ChainError || (error instanceof StoreError && error.retryable))) throw error
+      log.warn(error instanceof ChainError ? 'chain.fault' : 'store.fault', { code: error.code })
       failed = true
     }
   }

@@ -26,6 +26,8 @@ const shape = {
     .optional(),
   /** URL of a directory. */
   directory: httpUrl.optional(),
+  /** PostgreSQL database of a directory, in place of a file in the home folder. */
+  database: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
   /** SOCKS5 proxy for every outgoing connection; it also resolves names. */
   proxy: z.url({ protocol: /^socks5h$/, error: 'must be a socks5h:// URL' }).optional(),
   /** Most of the chain's coin that one purchase may cost with its fee, in whole coins. */

@@ -23,3 +23,21 @@ export interface SqlStore {
   /** Opens, creating it if needed, the database of this name. The caller destroys the Kysely it builds on it. */
   dialect(name: string): Dialect
 }
+
+export type StoreErrorCode =
+  /** It cannot be used now; the same may succeed later. */
+  | 'ERR_STORE_UNREACHABLE'
+  /** It does not let us in, or is not there. */
+  | 'ERR_STORE_REFUSED'
+
+/** The database cannot be used; what was under way is not written. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode
+  readonly retryable: boolean
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.code = code
+    this.retryable = code === 'ERR_STORE_UNREACHABLE'
+  }
+}

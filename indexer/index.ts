@@ -14,7 +14,7 @@ import { type Clock, nowSeconds } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
-import type { SqlStore } from '../effects/store.ts'
+import { type SqlStore, StoreError } from '../effects/store.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { IndexerError } from './errors.ts'
 import type { AllowedDocuments } from './graphql/allowed-documents.ts'
@@ -113,11 +113,13 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
   const probe = async ({ pauseMs }: Probing, signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       try {
+        await clock.sleep(pauseMs, signal)
         // What is old news would be asked of those who moved.
         if (isReady()) await (await opened()).prober?.round(signal)
-        await clock.sleep(pauseMs, signal)
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (signal.aborted) return
+        if (!(error instanceof StoreError && error.retryable)) throw error
+        log.warn('store.fault', { code: error.code })
       }
     }
   }
@@ -128,7 +130,7 @@ export const createIndexer = (effects: IndexerEffects, settings: IndexerSettings
       const { graphql } = await opened()
       return await graphql.fetch(context.req.raw)
     } catch (error) {
-      const known = error instanceof ChainError || error instanceof IndexerError
+      const known = error instanceof ChainError || error instanceof IndexerError || error instanceof StoreError
       log.warn('graphql.not-open', { code: known ? error.code : 'ERR_BUG' })
       const notReady = { code: 'ERR_NOT_READY', retryable: true }
       return context.json({ errors: [{ message: 'the directory is not open yet', extensions: notReady }] }, 503)

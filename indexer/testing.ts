@@ -1,14 +1,17 @@
 /** Made-up chains for the directory's tests: what the contracts would have written, with forks. */
+import { after } from 'node:test'
 import SqliteDatabase from 'better-sqlite3'
 import fc from 'fast-check'
-import { Kysely, SqliteDialect } from 'kysely'
+import { type Dialect, Kysely, SqliteDialect } from 'kysely'
 import type { ChroveEvent, UndecodableLog } from '../chain/events.ts'
 import type { Batch, Projection } from '../chain/projection.ts'
 import { type Address, type Block, type Evidence, type Hash, type Hex, ZERO_ADDRESS } from '../chain/types.ts'
+import { postgresDialect } from '../effects/store-postgres.ts'
 import { utf8 } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
 import type { Database } from './schema.ts'
 import { type Source, openStore } from './store.ts'
+import { openTestPostgres, type TestPostgres } from './test-postgres.ts'
 
 export const SOURCE: Source = {
   chainId: 31337n,
@@ -20,9 +23,21 @@ export const address = (n: number): Address => `0x${n.toString(16).padStart(40, 
 export const hash = (n: number): Hash => `0x${n.toString(16).padStart(64, '0')}` as Hash
 export const text = (value: string) => chainText(utf8(value))
 
-/** An empty directory in memory. */
-export const emptyStore = async (): Promise<Kysely<Database>> => {
-  const db = new Kysely<Database>({ dialect: new SqliteDialect({ database: new SqliteDatabase(':memory:') }) })
+let server: Promise<TestPostgres> | undefined
+after(async () => (await server)?.close())
+
+/** A database in memory; with `CHROVE_TEST_STORE=postgres` on the server that `CHROVE_TEST_POSTGRES` names. */
+const emptyDatabase = async (): Promise<Dialect> => {
+  if (process.env.CHROVE_TEST_STORE !== 'postgres') {
+    return new SqliteDialect({ database: new SqliteDatabase(':memory:') })
+  }
+  server ??= openTestPostgres()
+  return postgresDialect(await (await server).create())
+}
+
+/** An empty directory. */
+export const emptyStore = async (dialect?: Dialect): Promise<Kysely<Database>> => {
+  const db = new Kysely<Database>({ dialect: dialect ?? (await emptyDatabase()) })
   await openStore(db, SOURCE.registry, async () => SOURCE)
   return db
 }

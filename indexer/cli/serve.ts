@@ -6,6 +6,7 @@ import { CommandError } from '../../effects/command-error.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
+import { postgresDialect } from '../../effects/store-postgres.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { type AllowedDocuments, allowDocuments } from '../graphql/allowed-documents.ts'
 import { createIndexer, type Probing } from '../index.ts'
@@ -40,11 +41,17 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
     .option('--probe <mode>', "ask vendors' endpoints for price documents: off, on, local (default: off)")
     .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
+    .option(
+      '--database <url>',
+      'PostgreSQL database to keep it in (CHROVE_DATABASE; default: a file in the home folder)',
+    )
     .option('--documents <file-or-folder>', 'answer the documents in it and no others (default: all)')
     .addHelpText(
       'after',
       `
-The database is directory.sqlite in the home folder. Paths: /graphql, and a page
+The database is directory.sqlite in the home folder, or the PostgreSQL
+database that --database names, which should hold nothing else. Where other users of the machine can
+see its processes, give a URL with a password as CHROVE_DATABASE. Paths: /graphql, and a page
 to try it with in a browser; /health; /ready, 503 until caught up; /metrics.
 
 With --probe on, vendors see this machine's address; with --proxy, the proxy's.
@@ -63,7 +70,9 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
 
   const allowed = documents === undefined ? {} : { allowed: await readDocuments(session, documents) }
   const indexed = { registry, ...following, ...allowed }
-  const indexer = createIndexer({ ...session.effects, sha256 }, indexed, probingOf(session, probe))
+  const { database } = session.settings
+  const sql = database === undefined ? session.effects.sql : { dialect: () => postgresDialect(database) }
+  const indexer = createIndexer({ ...session.effects, sql, sha256 }, indexed, probingOf(session, probe))
   try {
     const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
     const { address } = listener

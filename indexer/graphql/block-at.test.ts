@@ -13,14 +13,16 @@ describe('an answer for a block', () => {
     await fc.assert(
       fc.asyncProperty(operations, async (blocks) => {
         const chain = chainOf(...blocks)
-        const { ask } = await directoryOf(chain)
+        const { ask, db } = await directoryOf(chain)
         for (const { block } of chain) {
           const prefix = await directoryOf(chain.slice(0, block.number + 1))
           const expected = await prefix.ask(everything.replaceAll('BLOCK', ''))
           for (const at of [`number: ${block.number}`, `hash: "${block.hash}"`]) {
             assert.deepEqual(await ask(everything.replaceAll('BLOCK', `block: { ${at} }`)), expected)
           }
+          await prefix.db.destroy()
         }
+        await db.destroy()
       }),
       { numRuns: 8 },
     )

@@ -23,6 +23,7 @@ export type QueryErrorCode =
   | 'ERR_QUERY_TOO_COSTLY'
   | 'ERR_QUERY_TIMEOUT'
   | 'ERR_DOCUMENT_UNKNOWN'
+  | 'ERR_STORE_UNREACHABLE'
 
 /** Refusals that may pass by themselves: the same query can succeed later. */
 const RETRYABLE: ReadonlySet<QueryErrorCode> = new Set([
@@ -34,6 +35,7 @@ const RETRYABLE: ReadonlySet<QueryErrorCode> = new Set([
   'ERR_SUBSCRIBER_TOO_SLOW',
   'ERR_SUBSCRIPTION_BROKEN',
   'ERR_TOO_MANY_SUBSCRIBERS',
+  'ERR_STORE_UNREACHABLE',
 ])
 
 const extensions = (code: QueryErrorCode) => ({ code, retryable: RETRYABLE.has(code) })

@@ -47,6 +47,8 @@ export const newestId = async (db: Kysely<Database>): Promise<string> => {
   return `${newest}-${mark(block_hash)}`
 }
 
+const unknownId = () => queryError('ERR_RESUME_INVALID', 'this is no id that this directory gave')
+
 const tooOld = () =>
   queryError(
     'ERR_RESUME_TOO_OLD',
@@ -110,12 +112,12 @@ export const createFeed = (db: Kysely<Database>): Feed => {
   const placeOf = async (id: string | undefined): Promise<number> => {
     if (id === undefined) return (await readState(db)).newest
     const [, digits, marked] = ID.exec(id) ?? []
+    if (digits === undefined) throw unknownId()
     const seq = Number(digits)
     const state = await readState(db)
     const row = await db.selectFrom('feed').select('block_hash').where('seq', '=', seq).executeTakeFirst()
     const isHere = row ? mark(row.block_hash) === marked : seq <= state.floor
-    if (digits === undefined || !isHere)
-      throw queryError('ERR_RESUME_INVALID', 'this is no id that this directory gave')
+    if (!isHere) throw unknownId()
     if (seq < state.floor) throw tooOld()
     return seq
   }

@@ -136,7 +136,7 @@ export const countRows = async (
     part === 'whole'
       ? sql<{ total: number | string }>`select count(*) as total from ${source} as listed where ${found}`
       : sql<{ total: number | string }>`
-          select count(*) as total from (select 1 from ${source} as listed where ${found} limit 1) as some`
+          select count(*) as total from (select 1 from ${source} as listed where ${found} limit 1) as counted`
   return Number((await query.execute(db)).rows[0]?.total ?? 0)
 }
 

@@ -56,7 +56,7 @@ export const readSearch = async (
 
 const countUpTo = async (db: Kysely<Database>, range: RawBuilder<unknown>): Promise<number> => {
   const query = sql<{ total: number | string }>`
-    select count(*) as total from (select 1 from words where ${range} limit ${WORD_COUNT_MAX}) as some`
+    select count(*) as total from (select 1 from words where ${range} limit ${WORD_COUNT_MAX}) as counted`
   return Number((await query.execute(db)).rows[0]?.total ?? 0)
 }
 
@@ -76,8 +76,8 @@ export const foundBy = (
       select 1 from plans where plans.vendor_id = listed.id and ${standsAt('plans', at)} and plans.on_sale = 1
         and ${holds('plans.search_text', words)}))`,
   )
-  // The plus keeps SQLite from beginning with another part than the smallest.
-  const indexed = [named('listed.id', first), ...others.map((part) => named('+listed.id', part))]
+  // What is no plain column keeps SQLite from beginning with another part than the smallest.
+  const indexed = [named('listed.id', first), ...others.map((part) => named(`(listed.id || '')`, part))]
   return sql.join([...indexed, ...everywhere], sql` and `)
 }
 

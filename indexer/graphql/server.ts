@@ -1,8 +1,9 @@
 /** GraphQL over HTTP: the schema, its limits, and the page to try it with. */
 import { type DocumentNode, getOperationAST, GraphQLError, type Source } from 'graphql'
-import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { createYoga, isAsyncIterable, maskError, type Plugin } from 'graphql-yoga'
 import type { Clock } from '../../effects/clock.ts'
 import type { Log } from '../../effects/log.ts'
+import { StoreError } from '../../effects/store.ts'
 import { REQUEST_BYTES_MAX } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AllowedDocuments } from './allowed-documents.ts'
@@ -10,7 +11,7 @@ import { createAnswers } from './answers.ts'
 import { readAsked } from './asked.ts'
 import { createContext, type Directory, type RequestContext } from './context.ts'
 import { createDocuments, type Documents } from './documents.ts'
-import { documentError } from './errors.ts'
+import { documentError, runError } from './errors.ts'
 import { costOf, exceedsLimits, weigh } from './query-limits.ts'
 import { runQuery } from './run.ts'
 import { createDirectorySchema } from './schema.ts'
@@ -108,11 +109,14 @@ const onlyAllowed = (allowed: AllowedDocuments): Plugin<RequestContext> => ({
   },
 })
 
+/** Codes of errors that are no fault of who asks. */
+const FAULTS: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'ERR_STORE_UNREACHABLE'])
+
 const counting = (metrics: Metrics): Plugin<RequestContext> => ({
   onResultProcess: ({ result }) => {
     const errors = 'errors' in result ? (result.errors ?? []) : []
-    const isBug = errors.some(({ extensions }) => extensions?.code === 'INTERNAL_SERVER_ERROR')
-    metrics.ended(isBug ? 'failed' : errors.length > 0 ? 'refused' : 'answered')
+    const isFault = errors.some(({ extensions }) => FAULTS.has(extensions?.code))
+    metrics.ended(isFault ? 'failed' : errors.length > 0 ? 'refused' : 'answered')
   },
 })
 
@@ -162,7 +166,7 @@ export const createGraphqlServer = (
     renderGraphiQL: page,
     // It asks for the schema first, which is on no list.
     graphiql: !allowed,
-    maskedErrors: { isDev: false },
+    maskedErrors: { isDev: false, maskError: (error, message, isDev) => maskError(told(error), message, isDev) },
     // Node's own, not the library's: what is answered goes to code that knows only these.
     fetchAPI: {
       Request,
@@ -202,6 +206,14 @@ export const createGraphqlServer = (
     },
     keptBytes: () => answers.keptBytes(),
   }
+}
+
+/** A fault that passes is told as one; what else failed unexpectedly is masked. */
+const told = (error: unknown): unknown => {
+  const original = error instanceof GraphQLError ? error.originalError : error
+  return original instanceof StoreError
+    ? runError('ERR_STORE_UNREACHABLE', "the directory's database cannot be reached now: ask again")
+    : error
 }
 
 const describe = (fault: unknown): Record<string, string> => {

@@ -1,4 +1,5 @@
 /** A directory of a made-up chain, asked over HTTP as a client asks it. */
+import type { Dialect } from 'kysely'
 import { type Clock, createClock } from '../../effects/clock.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { silentLog } from '../../effects/log.ts'
@@ -40,12 +41,14 @@ export interface DirectoryOptions {
   /** By default the prober finds nothing out. */
   readonly probes?: Changing
   readonly allowed?: AllowedDocuments
+  /** An empty database of its own. */
+  readonly database?: Dialect
 }
 
 export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOptions = {}) => {
   const { finalized = genesis, readHeader = async (number) => chain[number]?.block } = options
   const { probes = { revision: () => 0 } } = options
-  const db = await emptyStore()
+  const db = await emptyStore(options.database)
   const { projection: watched, head: newest } = watchHead(db, createProjection(db))
   const feed = createFeed(db)
   const projection = feed.through(watched)
