@@ -1,5 +1,6 @@
 /** The directory, on a machine that may crash. */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { noHeads } from '../../effects/heads.ts'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
@@ -31,7 +32,8 @@ export const createIndexerActor = (world: World): IndexerActor => {
 
   const serve = async (): Promise<void> => {
     const effects = host.boot()
-    const whole = { ...effects, chain: chain.door(name, effects.life), sha256 }
+    const heads = knobs.tellsHeads ? chain.heads(name, effects.life) : noHeads
+    const whole = { ...effects, chain: chain.door(name, effects.life), heads, sha256 }
     indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
       registry: contracts.registry,
       fromBlock: 0,

@@ -3,6 +3,7 @@ import { paymentsCall, registryCall } from '../../chain/contracts.ts'
 import type { Call } from '../../chain/rpc.ts'
 import { ZERO_ADDRESS, type Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
+import { noHeads } from '../../effects/heads.ts'
 import type { RsaPrivateKey } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
@@ -139,7 +140,8 @@ export const createVendorActor = (
     offices.open({ chain: chain.door(`${name} person`, life), clock })
     answering = 0
     const jose = createSimNativeJose(effects.random.fork('jose'), world.keys)
-    const whole = { ...effects, chain: door, jose }
+    const heads = knobs.tellsHeads ? chain.heads(name, life) : noHeads
+    const whole = { ...effects, chain: door, heads, jose }
     const decryptionKey = keys.encryption.privateKey
     const vendor = await createVendor(world.sabotage.vendor?.(whole, own) ?? whole, settings, keys)
     network.serve(HTTP_PORT, async (request) => {
