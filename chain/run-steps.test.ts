@@ -75,6 +75,16 @@ describe('a head that is told', () => {
     assert.equal(steps(), 3)
   })
 
+  it('leaves nothing of the wait that it ended', async (t) => {
+    const { tell, pass, waiting } = following(t)
+    for (let i = 0; i < 3; i++) {
+      await pass(STEP_PAUSE_MS_MIN)
+      tell()
+    }
+    await pass(0)
+    assert.equal(waiting(), 1)
+  })
+
   it('does not shorten the pause after a fault', async (t) => {
     const { steps, tell, pass, sleeps } = following(t, () =>
       Promise.reject(new ChainError('ERR_CHAIN_UNREACHABLE', 'test')),

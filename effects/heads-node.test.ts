@@ -76,6 +76,12 @@ const listenTo = (t: TestContext, urls: readonly string[], dial = createDial({})
   }
 }
 
+/** It can be heard what comes from now on, and there is reason to look for what came before. */
+const opened = async (next: () => Promise<string | undefined>) => {
+  assert.equal(await next(), OPEN)
+  assert.equal(await next(), 'head')
+}
+
 /** A node's WebSocket: each connection is served by the next of these, the last of them over and over. */
 const node = async (t: TestContext, ...serves: ((peer: WebSocketPeer) => unknown)[]): Promise<string> => {
   let count = 0
@@ -110,7 +116,7 @@ describe('a subscription to heads', () => {
       peer.socket.write(Buffer.concat([frame(SUBSCRIBED), frame(HEAD), frame(headOf(`0x${'CD'.repeat(32)}`))]))
     })
     const { next } = listenTo(t, [url])
-    assert.equal(await next(), OPEN)
+    await opened(next)
     assert.equal(await next(), 'head')
     assert.equal(await next(), 'head')
     assert.deepEqual(asked, [{ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['newHeads'] }])
@@ -119,9 +125,10 @@ describe('a subscription to heads', () => {
   it('is had of every node that has a WebSocket', async (t) => {
     const urls = [await node(t, tellOne), await node(t, tellOne)]
     const { next } = listenTo(t, urls)
-    const first = [await next(), await next(), await next(), await next()]
+    const first: (string | undefined)[] = []
+    while (first.length < 6) first.push(await next())
     const second = 'chain.heads-open {"node":2}'
-    assert.deepEqual(first.toSorted(alphabetic), [OPEN, second, 'head', 'head'])
+    assert.deepEqual(first.toSorted(alphabetic), [OPEN, second, 'head', 'head', 'head', 'head'])
   })
 
   it('sends no header that tells who we are; user and password of the URL as others do', async (t) => {
@@ -131,7 +138,7 @@ describe('a subscription to heads', () => {
       return tellOne(peer)
     })
     const { next } = listenTo(t, [`${url.replace('ws://', 'ws://user:p%40ss@')}path?key=1`])
-    assert.equal(await next(), OPEN)
+    await opened(next)
     const [[first, ...headers] = []] = requests
     assert.equal(first, 'GET /path?key=1 HTTP/1.1')
     const names = ['authorization', 'connection', 'host', 'sec-websocket-key', 'sec-websocket-version', 'upgrade']
@@ -200,11 +207,11 @@ describe('a connection that cannot be used', () => {
       }
       const { next, pass } = listenTo(t, [await node(t, first, tellOne)])
       let seen = await next()
-      if (seen === OPEN) seen = await next()
+      while (seen === OPEN || seen === 'head') seen = await next()
       assert.equal(seen, closed(code))
       await ended.promise
       await pass(PAUSE_MS_MIN)
-      assert.equal(await next(), OPEN)
+      await opened(next)
       assert.equal(await next(), 'head')
     })
   }
@@ -229,7 +236,7 @@ describe('a connection that cannot be used', () => {
       if (seen === 'head') seen = await next()
       assert.equal(seen, closed('ERR_CHAIN_TIMEOUT'))
       await pass(PAUSE_MS_MIN)
-      assert.equal(await next(), OPEN)
+      await opened(next)
     })
   }
 
@@ -240,7 +247,7 @@ describe('a connection that cannot be used', () => {
       tells.resolve(() => void peer.socket.write(frame(HEAD)))
     }
     const { next, pass } = listenTo(t, [await node(t, first, tellOne)])
-    assert.equal(await next(), OPEN)
+    await opened(next)
     await pass(SUBSCRIBE_MS_MAX)
     const tell = await tells.promise
     for (let i = 0; i < 3; i++) {
@@ -251,7 +258,7 @@ describe('a connection that cannot be used', () => {
     await pass(SILENCE_MS_MAX)
     assert.equal(await next(), closed('ERR_CHAIN_TIMEOUT'))
     await pass(PAUSE_MS_MIN)
-    assert.equal(await next(), OPEN)
+    await opened(next)
   })
 
   it('is made again later each time, up to a bound, and soon again once it told a head', async (t) => {
@@ -269,7 +276,7 @@ describe('a connection that cannot be used', () => {
     await listening(t, server, port)
     await pass(1)
     for (let i = 0; i < 3; i++) {
-      assert.equal(await next(), OPEN)
+      await opened(next)
       assert.equal(await next(), 'head')
       assert.equal(await next(), closed('ERR_CHAIN_UNREACHABLE'))
       await pass(PAUSE_MS_MIN)
@@ -317,7 +324,8 @@ describe('a connection that cannot be used', () => {
           if (seen === 'head') heads++
         }
         stop()
-        assert.ok(heads <= bytes.toString('latin1').split(HEAD).length - 1)
+        const sent = bytes.toString('latin1')
+        assert.ok(heads <= sent.split(HEAD).length - 1 + (sent.includes(SUBSCRIBED) ? 1 : 0))
       }),
       { numRuns: 200 },
     )
@@ -373,7 +381,7 @@ describe('through a SOCKS5 proxy', () => {
     const { proxy, destinations } = await recordingProxy(t, Number(port), 'user:p%40ss@')
     const lookups = t.mock.method(dns, 'lookup', () => assert.fail('asked the local DNS'))
     const { next } = listenTo(t, ['ws://node.onion:81/'], createDial({ proxy }))
-    assert.equal(await next(), OPEN)
+    await opened(next)
     assert.equal(await next(), 'head')
     assert.deepEqual(destinations, [{ addressType: 3, host: 'node.onion', port: 81 }])
     assert.equal(lookups.mock.callCount(), 0)

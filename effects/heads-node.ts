@@ -115,7 +115,10 @@ export const createHeads = (effects: HeadsEffects, dial: Dial, urls: readonly st
     signal: AbortSignal,
   ): Promise<void> => {
     let boundMs = PAUSE_MS_MIN
-    const onSubscribed = () => log.info('chain.heads-open', { node })
+    const onSubscribed = () => {
+      log.info('chain.heads-open', { node })
+      tell()
+    }
     const onHead = () => {
       boundMs = PAUSE_MS_MIN
       tell()

@@ -6,7 +6,8 @@
 export interface Heads {
   /**
    * Listens until the signal aborts, through any fault. Where nobody can tell, nothing is told.
-   * @param tell called once for each block that was told, and for ones that somebody made up
+   * @param tell called for each block that is told, for those that somebody made up, and whenever telling begins: what
+   * came before was told to nobody
    */
   listen(tell: () => void, signal: AbortSignal): void
 }

@@ -1,9 +1,9 @@
 /** The directory, on a machine that may crash. */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { noHeads } from '../../effects/heads.ts'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
+import { openHeads } from './heads.ts'
 import type { World } from './world.ts'
 
 export interface IndexerActor {
@@ -32,7 +32,7 @@ export const createIndexerActor = (world: World): IndexerActor => {
 
   const serve = async (): Promise<void> => {
     const effects = host.boot()
-    const heads = knobs.tellsHeads ? chain.heads(name, effects.life) : noHeads
+    const heads = openHeads(world, name, effects.life)
     const whole = { ...effects, chain: chain.door(name, effects.life), heads, sha256 }
     indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
       registry: contracts.registry,

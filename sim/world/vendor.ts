@@ -3,7 +3,6 @@ import { paymentsCall, registryCall } from '../../chain/contracts.ts'
 import type { Call } from '../../chain/rpc.ts'
 import { ZERO_ADDRESS, type Hex } from '../../chain/types.ts'
 import { nowSeconds, type Clock } from '../../effects/clock.ts'
-import { noHeads } from '../../effects/heads.ts'
 import type { RsaPrivateKey } from '../../protocol/keys.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
 import { createVendor } from '../../vendor/index.ts'
@@ -13,6 +12,7 @@ import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimNativeJose } from '../jose.ts'
 import { accountOf } from './accounts.ts'
+import { openHeads } from './heads.ts'
 import { createOffices, type Office, type Offices } from './offices.ts'
 import { createPerson, type Sent } from './person.ts'
 import type { World } from './world.ts'
@@ -140,7 +140,7 @@ export const createVendorActor = (
     offices.open({ chain: chain.door(`${name} person`, life), clock })
     answering = 0
     const jose = createSimNativeJose(effects.random.fork('jose'), world.keys)
-    const heads = knobs.tellsHeads ? chain.heads(name, life) : noHeads
+    const heads = openHeads(world, name, life)
     const whole = { ...effects, chain: door, heads, jose }
     const decryptionKey = keys.encryption.privateKey
     const vendor = await createVendor(world.sabotage.vendor?.(whole, own) ?? whole, settings, keys)
