@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type Chain, ChainError } from '../effects/chain.ts'
+import { noHeads } from '../effects/heads.ts'
 import { silentLog } from '../effects/log.ts'
 import { vendorRegistryAbi } from '../protocol/abi/vendor-registry.ts'
 import { createModelChain, type ModelChain, type ModelLog } from '../sim/model-chain.ts'
@@ -115,6 +116,7 @@ const fold = (chain: ModelChain, from = 0, to = Infinity) =>
 
 const effectsOf = (chain: Chain) => ({
   chain,
+  heads: noHeads,
   log: silentLog,
   clock: { nowMs: () => 0, sleep: async () => {} },
   random: { bytes: (length: number) => new Uint8Array(length) },

@@ -4,6 +4,7 @@
  */
 import { type Chain, ChainError } from '../effects/chain.ts'
 import type { Clock } from '../effects/clock.ts'
+import type { Heads } from '../effects/heads.ts'
 import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
 import { decodeLog } from './decode-log.ts'
@@ -33,7 +34,7 @@ export interface FollowSettings {
   readonly finalityBlocks: number
   /** Follows only up to this many blocks below the head; 0 for all. */
   readonly confirmations: number
-  /** Looks for new blocks this often, milliseconds. */
+  /** Looks for new blocks at least this often, milliseconds: sooner when a head is told. */
   readonly pollMs: number
 }
 
@@ -50,6 +51,7 @@ export interface Follower {
 export interface FollowEffects {
   readonly clock: Clock
   readonly chain: Chain
+  readonly heads: Heads
   readonly log: Log
   readonly random: Random
 }

@@ -25,6 +25,9 @@ export const READINGS_MAX = 3
 export const RETRY_MS_MIN = 250
 export const RETRY_MS_MAX = 30_000
 
+/** Between two steps there is at least so much time, milliseconds, however many heads are told: anybody can make them up. */
+export const STEP_PAUSE_MS_MIN = 200
+
 /** Progress is told at most this often, milliseconds. */
 export const PROGRESS_MS = 5_000
 

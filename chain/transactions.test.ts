@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type Chain, ChainError } from '../effects/chain.ts'
+import { noHeads } from '../effects/heads.ts'
 import { silentLog } from '../effects/log.ts'
 import { type DevelopmentChain, startDevelopmentChain } from '../test/development-chain.ts'
 import { createContractReader, orderIdOf, paymentsCall, registryCall } from './contracts.ts'
@@ -351,7 +352,8 @@ describe('transactions on a real EVM', () => {
       confirmations: 0,
       pollMs: 1,
     }
-    const follower = createFollower({ chain: evm, clock: mining, log: silentLog, random }, settings, projection)
+    const effects = { chain: evm, clock: mining, heads: noHeads, log: silentLog, random }
+    const follower = createFollower(effects, settings, projection)
     const settle = async () => {
       while ((await follower.step()).did !== 'wait');
     }

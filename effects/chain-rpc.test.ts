@@ -203,7 +203,7 @@ describe('a chain behind JSON-RPC', () => {
     for (const bad of ['', 'node.example', 'ws://access-key@node.example', 'file:///etc/passwd']) {
       assert.throws(() => createChainRpc({ url: bad, network: network(() => Response.error()) }), {
         name: 'TypeError',
-        message: 'a JSON-RPC endpoint is an http or https URL',
+        message: 'a JSON-RPC endpoint is a URL with http: or https:',
       })
     }
   })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { type Chain, ChainError, type ChainRefusal } from './chain.ts'
 import { type FetchLimits, type Network, NetworkError } from './network.ts'
+import { parseRpcEndpoint } from './rpc-endpoint.ts'
 
 export interface ChainRpcSettings {
   /** http or https; may carry a user and password, which go into the Authorization header. */
@@ -36,14 +37,15 @@ const resultAnswer = z.object({ jsonrpc: z.literal('2.0'), id: z.int(), result: 
 
 /** @throws TypeError when the URL is none, without repeating it: such URLs often hold an access key */
 export const createChainRpc = ({ url, network, limits = defaultLimits }: ChainRpcSettings): Chain => {
-  const endpoint = parseEndpoint(url)
+  const endpoint = parseRpcEndpoint(url, 'ask')
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...endpoint.headers }
   let lastId = 0
   return {
     async request(method, params, signal) {
       const id = ++lastId
       const body = JSON.stringify({ jsonrpc: '2.0', id, method, params })
       const ask = () => {
-        const request = new Request(endpoint.url, { method: 'POST', headers: endpoint.headers, body })
+        const request = new Request(endpoint.url, { method: 'POST', headers, body })
         return network.fetch(request, signal ? { ...limits, signal } : limits)
       }
       // A node may close an idle connection just as a question goes out; none of ours does more when it is asked twice.
@@ -93,16 +95,4 @@ const parse = (text: string): unknown => {
   } catch {
     return undefined
   }
-}
-
-const parseEndpoint = (text: string): { url: string; headers: Record<string, string> } => {
-  const url = URL.parse(text)
-  if (!url || !/^https?:$/.test(url.protocol)) throw new TypeError('a JSON-RPC endpoint is an http or https URL')
-  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  // Request refuses such URLs, and its error would repeat them.
-  url.username = url.password = ''
-  const headers = { 'content-type': 'application/json', accept: 'application/json' }
-  if (login === ':') return { url: url.href, headers }
-  const authorization = `Basic ${Buffer.from(login).toString('base64')}`
-  return { url: url.href, headers: { ...headers, authorization } }
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { CommandError } from './command-error.ts'
+import { rpcRoles } from './rpc-endpoint.ts'
 import type { FileStore } from './store.ts'
 
 const CONFIG_FILE = 'config.json'
@@ -12,11 +13,15 @@ const CONFIG_BYTES_MAX = 64 * 1024
 const RPCS_MAX = 8
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+const rpcUrl = z.url({ protocol: /^(https?|wss?)$/, error: 'must be an http, https, ws or wss URL' })
 const shape = {
-  /** JSON-RPC URLs of nodes of the chain, the preferred first; in the environment with spaces between. */
+  /** JSON-RPC URLs of nodes of the chain, the preferred first; in the environment with spaces between. See `rpcRoles`. */
   rpc: z
     .union([z.array(z.string()), z.string().transform((text) => text.split(/\s+/).filter((word) => word !== ''))])
-    .pipe(z.array(httpUrl).min(1).max(RPCS_MAX))
+    .pipe(z.array(rpcUrl).min(1).max(RPCS_MAX))
+    .refine((urls) => rpcRoles(urls).ask.length > 0, {
+      error: 'needs an http or https URL too: over ws and wss a node only tells of new blocks',
+    })
     .optional(),
   /** Address of the VendorRegistry, lower case. */
   registry: z

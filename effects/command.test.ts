@@ -90,9 +90,19 @@ describe('a command line', () => {
     const environment = { CHROVE_RPC: 'http://c/ http://d/' }
     assert.equal((await run(['try', 'a'], seen, { environment })).out, 'http://c/ | http://d/\n')
     const { err } = await run(['--rpc', 'http://a/', '--rpc', 'node', 'try', 'a'], seen)
-    assert.match(err, /rpc\.1: must be an http or https URL/)
+    assert.match(err, /rpc\.1: must be an http, https, ws or wss URL/)
     const config = JSON.stringify({ rpc: ['http://e/', 'http://f/'] })
     assert.equal((await run(['try', 'a'], seen, { config })).out, 'http://e/ | http://f/\n')
+  })
+
+  it('takes WebSockets of nodes beside others, and not alone', async () => {
+    const seen = async ({ settings }: Session) => say((settings.rpc ?? []).join(' | '))
+    const { opened } = await run(['try', 'a', '--rpc', 'wss://a/', '--rpc', 'http://b/'], seen)
+    assert.deepEqual(opened?.rpc, ['wss://a/', 'http://b/'])
+    const environment = { CHROVE_RPC: 'ws://a/ wss://b/' }
+    const { err, exitCode } = await run(['try', 'a'], seen, { environment })
+    assert.match(err, /rpc: needs an http or https URL too/)
+    assert.equal(exitCode, 2)
   })
 
   it('prefers options to the environment, and the environment to config.json', async () => {

@@ -134,7 +134,11 @@ const globalOptions = (program: Command, { userHome }: CommandWorld): Command =>
   program
     .option('--json', 'print one JSON object instead of text')
     .option('--home <dir>', 'folder of keyring and settings (CHROVE_HOME)')
-    .option('--rpc <url>', 'node of the chain; again for more nodes of it, used when one fails (CHROVE_RPC)', addTo)
+    .option(
+      '--rpc <url>',
+      'node of the chain; again for more nodes of it, used when one fails, and for a ws or wss URL over which one tells of new blocks (CHROVE_RPC)',
+      addTo,
+    )
     .option('--registry <address>', 'contract that lists vendors (CHROVE_REGISTRY)')
     .option('--directory <url>', 'directory to search (CHROVE_DIRECTORY)')
     .option('--proxy <socks5h-url>', 'SOCKS5 proxy, such as Tor, for all connections (CHROVE_PROXY)')

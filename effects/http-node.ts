@@ -1,12 +1,10 @@
 /** HTTP/1.1 exchanges on undici: bounded in time and size, following nothing, decoding nothing, remembering nothing. */
-import type { Socket } from 'node:net'
-import { Agent, buildConnector } from 'undici'
+import { Agent } from 'undici'
+import { connectorOver, NO_OWN_TIMEOUTS } from './connector.ts'
 import { underDeadline } from './network-fault.ts'
 import { type AllowIp, type Network, NetworkError } from './network.ts'
 import type { Dial } from './tcp-node.ts'
 
-/** For one connection, TLS included; a proxy such as Tor may have to build a circuit first. */
-const CONNECT_TIMEOUT_MS = 60_000
 /** An idle connection is kept so long, whatever its server would like. */
 const KEEP_ALIVE_MS = 4_000
 /** Connections to one origin at a time; further requests wait, within their own time limit. */
@@ -61,9 +59,6 @@ export const createFetch = (dial: Dial): Network['fetch'] => {
   }
 }
 
-/** The limit of the whole exchange stands in for both. */
-const NO_OWN_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 } as const
-
 /** For one exchange: it tells the server that there will be no other. */
 const createOwnAgent = (dial: Dial, connecting: Attempts, allow: AllowIp): Agent =>
   new Agent({
@@ -98,26 +93,6 @@ const createAttempts = (): Attempts => {
         }
       }
     },
-  }
-}
-
-const connectorOver = (dial: Dial, connecting: Attempts): buildConnector.connector => {
-  const secure = buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS })
-  const open = async (options: buildConnector.Options, signal: AbortSignal): Promise<Socket> => {
-    const isSecure = options.protocol === 'https:'
-    const socket = await dial({ host: options.hostname, port: Number(options.port) || (isSecure ? 443 : 80) }, signal)
-    if (!isSecure) return socket
-    const onAbort = () => socket.destroy()
-    signal.addEventListener('abort', onAbort)
-    const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-    secure({ ...options, httpSocket: socket }, (fault, secured) => (secured ? resolve(secured) : reject(fault)))
-    return promise.finally(() => signal.removeEventListener('abort', onAbort))
-  }
-  return (options, callback) => {
-    underDeadline(CONNECT_TIMEOUT_MS, [connecting.signal], (signal) => open(options, signal)).then(
-      (socket) => callback(null, socket),
-      (fault: Error) => callback(fault, null),
-    )
   }
 }
 

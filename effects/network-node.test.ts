@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -17,21 +17,10 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { createNetwork } from './network-node.ts'
 import type { NetworkError, NetworkErrorCode } from './network.ts'
+import { listening, recordingProxy, unusedPort } from './testing.ts'
 
 const limits = { timeoutMs: 20_000, bodyBytesMax: 1000 }
 const soon = { timeoutMs: 50, bodyBytesMax: 1000 }
-
-const listening = async (t: TestContext, server: Server): Promise<number> => {
-  const open = new Set<Socket>()
-  server.on('connection', (socket) => open.add(socket))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of open) socket.destroy()
-    return new Promise((resolve) => server.close(resolve))
-  })
-  return (server.address() as AddressInfo).port
-}
 
 const httpServer = async (t: TestContext, listener: RequestListener): Promise<string> =>
   `http://127.0.0.1:${await listening(t, createHttpServer(listener))}`
@@ -51,62 +40,6 @@ const fails =
       assert.ok(!JSON.stringify([error.message, error.cause]).includes(secret))
     return true
   }
-
-const unusedPort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-interface SocksRecord {
-  readonly proxy: URL
-  readonly destinations: { addressType: number; host: string; port: number }[]
-  readonly logins: string[]
-}
-
-/** Exactly so many bytes of a connection, what follows left in it. */
-const read = async (socket: Socket, length: number): Promise<Buffer> => {
-  for (;;) {
-    const bytes = socket.read(length) as Buffer | null
-    if (bytes) return bytes
-    await once(socket, 'readable')
-  }
-}
-
-/** A SOCKS5 proxy that writes down what it is asked for and leads every connection to one local port. */
-const recordingProxy = async (t: TestContext, target: number, login = '', reply = 0): Promise<SocksRecord> => {
-  const destinations: SocksRecord['destinations'] = []
-  const logins: string[] = []
-  const serve = async (socket: Socket) => {
-    const take = (length: number) => read(socket, length)
-    const [, methods = 0] = await take(2)
-    const method = (await take(methods))[0] ?? 255
-    socket.write(Uint8Array.of(5, method))
-    if (method === 2) {
-      const username = await take((await take(2))[1] ?? 0)
-      const password = await take((await take(1))[0] ?? 0)
-      logins.push(`${username.toString()}:${password.toString()}`)
-      socket.write(Uint8Array.of(1, 0))
-    }
-    const [, , , addressType = 0] = await take(4)
-    const host = addressType === 3 ? await take((await take(1))[0] ?? 0) : await take(addressType === 1 ? 4 : 16)
-    const port = (await take(2)).readUInt16BE()
-    destinations.push({ addressType, host: addressType === 3 ? host.toString() : host.toString('hex'), port })
-    const upstream = connect(target, '127.0.0.1').on('error', () => socket.destroy())
-    // The reply and the first bytes of the destination leave together.
-    socket.cork()
-    socket.write(Uint8Array.of(5, reply, 0, 3, 4, 0x68, 0x6f, 0x73, 0x74, 0, 0))
-    upstream.once('data', (chunk) => (socket.write(chunk), socket.uncork(), upstream.pipe(socket)))
-    upstream.once('end', () => (socket.end(), socket.uncork()))
-    setImmediate(() => socket.uncork())
-    socket.pipe(upstream)
-  }
-  const server = createServer((socket) => void serve(socket.on('error', () => {})).catch(() => socket.destroy()))
-  const port = await listening(t, server)
-  return { proxy: new URL(`socks5h://${login}127.0.0.1:${port}`), destinations, logins }
-}
 
 describe('fetch', () => {
   it('gives back status, headers and body', async (t) => {

@@ -2,16 +2,19 @@
 import { createFetch } from './http-node.ts'
 import { underDeadline } from './network-fault.ts'
 import type { Network } from './network.ts'
-import { dialDirect, dialThrough, listen, type Proxy } from './tcp-node.ts'
+import { type Dial, dialDirect, dialThrough, listen, type Proxy } from './tcp-node.ts'
 
 export interface NetworkSettings {
   /** `socks5h://[user:password@]host[:port]`: every outgoing connection goes through it, and it resolves all names. */
   readonly proxy?: URL
 }
 
+/** The way to open connections that all of the network takes. @throws TypeError when the proxy is not a socks5h URL */
+export const createDial = ({ proxy }: NetworkSettings): Dial => (proxy ? dialThrough(parseProxy(proxy)) : dialDirect)
+
 /** @throws TypeError when the proxy is not a socks5h URL */
 export const createNetwork = (settings: NetworkSettings = {}): Network => {
-  const dial = settings.proxy ? dialThrough(parseProxy(settings.proxy)) : dialDirect
+  const dial = createDial(settings)
   return {
     fetch: createFetch(dial),
     connect: (address, timeoutMs, signal, allow) =>

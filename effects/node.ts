@@ -4,10 +4,13 @@ import { createChainRpc } from './chain-rpc.ts'
 import type { Chain } from './chain.ts'
 import { createClock, type Clock } from './clock.ts'
 import { CommandError } from './command-error.ts'
+import type { Heads } from './heads.ts'
+import { createHeads } from './heads-node.ts'
 import { createLog, type Log } from './log.ts'
-import { createNetwork } from './network-node.ts'
+import { createDial, createNetwork } from './network-node.ts'
 import type { Network } from './network.ts'
 import { createRandom, type Random } from './random.ts'
+import { rpcRoles } from './rpc-endpoint.ts'
 import { createFileStore, createSqlStore } from './store-node.ts'
 import type { FileStore, SqlStore } from './store.ts'
 
@@ -18,7 +21,7 @@ export interface NodeEffectsOptions {
   readonly home: string
   /**
    * JSON-RPC URL, or several of nodes of one chain, the preferred first; without one every use of `chain` is refused with
-   * ERR_SETTING_MISSING.
+   * ERR_SETTING_MISSING. Over those of WebSockets nodes tell of new blocks, and are asked nothing.
    */
   readonly rpc?: string | readonly string[]
   /** socks5h URL that every outgoing connection goes through, JSON-RPC included. */
@@ -31,6 +34,7 @@ export interface NodeEffects {
   readonly random: Random
   readonly network: Network
   readonly chain: Chain
+  readonly heads: Heads
   readonly files: FileStore
   readonly sql: SqlStore
   readonly log: Log
@@ -54,15 +58,18 @@ export const createNodeEffects = ({
   proxy,
   logLevel = 'warn',
 }: NodeEffectsOptions): NodeEffects => {
-  const network = createNetwork(proxy === undefined ? {} : { proxy: new URL(proxy) })
+  const connecting = proxy === undefined ? {} : { proxy: new URL(proxy) }
+  const network = createNetwork(connecting)
+  const { ask, heads } = rpcRoles([rpc ?? []].flat())
   const base = { clock: createClock(), random: createRandom(), log: createLog(service, logLevel) }
   return {
     ...base,
     network,
     chain: chainOf(
-      [rpc ?? []].flat().map((url) => createChainRpc({ url, network })),
+      ask.map((url) => createChainRpc({ url, network })),
       base,
     ),
+    heads: createHeads(base, createDial(connecting), heads),
     files: createFileStore(home),
     sql: createSqlStore(home),
   }

@@ -10,6 +10,7 @@ import { type Hex, ZERO_ADDRESS } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
 import { type Clock, createClock } from '../effects/clock.ts'
 import { sha256 } from '../effects/digest-node.ts'
+import { noHeads } from '../effects/heads.ts'
 import { silentLog } from '../effects/log.ts'
 import { createRandom } from '../effects/random.ts'
 import { createSqlStore } from '../effects/store-node.ts'
@@ -76,7 +77,10 @@ const indexerOn = (
   { chain: other = chain, clock = createClock(), registry = chain.registry }: Setting = {},
 ) =>
   createIndexer(
-    { clock, random: createRandom(), chain: other, sql: createSqlStore(folder), log: silentLog, sha256 },
+    {
+      ...{ clock, random: createRandom(), chain: other, heads: noHeads, sql: createSqlStore(folder) },
+      ...{ log: silentLog, sha256 },
+    },
     { registry, fromBlock: 0, finalityBlocks: 4, confirmations: 0, pollMs: 10 },
   )
 

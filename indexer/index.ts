@@ -11,6 +11,7 @@ import { isCaughtUp, runSteps } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { type Chain, ChainError } from '../effects/chain.ts'
 import { type Clock, nowSeconds } from '../effects/clock.ts'
+import type { Heads } from '../effects/heads.ts'
 import type { Log } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
@@ -30,6 +31,7 @@ export interface IndexerEffects {
   readonly clock: Clock
   readonly random: Random
   readonly chain: Chain
+  readonly heads: Heads
   readonly sql: SqlStore
   readonly log: Log
   readonly sha256: (bytes: Uint8Array) => Uint8Array
@@ -43,7 +45,7 @@ export interface IndexerSettings {
   readonly finalityBlocks: number
   /** Follows only up to this many blocks below the head; 0 for all. */
   readonly confirmations: number
-  /** Looks for new blocks this often, milliseconds. */
+  /** Looks for new blocks at least this often, milliseconds: sooner when a head is told. */
   readonly pollMs: number
   /** If given, GraphQL answers no other documents. */
   readonly allowed?: AllowedDocuments

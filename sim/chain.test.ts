@@ -310,3 +310,48 @@ describe("a program's node", () => {
     assert.deepEqual(outcomes, [])
   })
 })
+
+describe('what a program is told of new blocks', () => {
+  const listening = async (rates: Partial<FaultRates>) => {
+    const made = await createWorld(only(rates))
+    const life = createLife()
+    const stop = new AbortController()
+    let told = 0
+    made.chain.heads('indexer', life).listen(() => told++, stop.signal)
+    return { ...made, life, stop, told: () => told }
+  }
+
+  it('is each of them once, after a while, also on another branch', async () => {
+    const { mine, later, told, run, chain } = await listening({})
+    await mine()
+    assert.equal(told(), 0)
+    await later(1)
+    assert.equal(told(), 1)
+    await run(chain.reorg({ depth: 1, length: 2 }))
+    await later(1)
+    assert.equal(told(), 3)
+  })
+
+  it('may be nothing, or more than there is', async () => {
+    const deaf = await listening({ 'rpc-loss': 1 })
+    await deaf.mine(5)
+    await deaf.later(60)
+    assert.equal(deaf.told(), 0)
+    const misled = await listening({ 'rpc-stale': 1 })
+    await misled.mine(5)
+    await misled.later(60)
+    assert.ok(misled.told() >= 10)
+  })
+
+  it('is nothing for the dead, nor for who does not listen any more', async () => {
+    for (const end of ['life', 'stop'] as const) {
+      const { mine, later, told, life, stop } = await listening({})
+      await mine()
+      if (end === 'life') life.end()
+      else stop.abort()
+      await mine()
+      await later(60)
+      assert.equal(told(), 0)
+    }
+  })
+})

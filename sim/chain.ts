@@ -4,9 +4,11 @@
  */
 import { createHash } from 'node:crypto'
 import type { Chain } from '../effects/chain.ts'
+import type { Heads } from '../effects/heads.ts'
 import { askNode, chainDoor, unknownBlock, type ChainDoorParts } from './chain-door.ts'
 import type { Edr } from './edr.ts'
 import { SimulationError } from './errors.ts'
+import { createAnnouncements, headsDoor } from './heads-door.ts'
 import type { Life } from './life.ts'
 import { viewParams, viewResult } from './rpc-view.ts'
 
@@ -35,6 +37,8 @@ export interface SimChain {
   readonly node: Chain
   /** A node that one program asks, with the faults of the run. */
   door(host: string, life: Life): Chain
+  /** What tells one program of new blocks, with the faults of the run. */
+  heads(host: string, life: Life): Heads
   /** Makes a block of all waiting transactions, at the present time. */
   mine(): Promise<SimBlock>
   /**
@@ -95,6 +99,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
   const signed = new Map<string, unknown>()
   let finalized = base.number
   let branches = 0
+  const news = createAnnouncements()
 
   const head = (): SimBlock => blocks.at(-1) ?? base
   const nowSeconds = () => Math.floor(loop.nowMs() / 1000)
@@ -109,6 +114,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
     const block = await newest()
     blocks.push({ ...block, stateBefore })
     trace.add('block', block.number, block.hash, block.transactions.length)
+    news.announce()
     return block
   }
 
@@ -201,6 +207,7 @@ export const openSimChain = async (edr: Edr, parts: SimChainParts): Promise<SimC
   return {
     node: { request: (method, params) => loop.external(() => ask(method, params, 0)) },
     door: (host, life) => chainDoor(parts, ask, host, life),
+    heads: (host, life) => headsDoor(parts, news, host, life),
     mine,
     produce: (intervalMs) => {
       let cancel = () => {}

@@ -11,6 +11,7 @@ import { isCaughtUp, runSteps, type Step } from '../chain/run-steps.ts'
 import type { Address } from '../chain/types.ts'
 import { ChainError, type Chain } from '../effects/chain.ts'
 import type { Clock } from '../effects/clock.ts'
+import type { Heads } from '../effects/heads.ts'
 import type { Log } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import type { Random } from '../effects/random.ts'
@@ -32,6 +33,7 @@ export interface VendorEffects {
   readonly random: Random
   readonly network: Network
   readonly chain: Chain
+  readonly heads: Heads
   readonly sql: SqlStore
   readonly log: Log
   readonly jose: Jose

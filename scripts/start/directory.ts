@@ -5,6 +5,7 @@ import { createChainRpc } from '../../effects/chain-rpc.ts'
 import { createClock } from '../../effects/clock.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
+import { noHeads } from '../../effects/heads.ts'
 import { createLog } from '../../effects/log.ts'
 import { createNetwork } from '../../effects/network-node.ts'
 import { createRandom } from '../../effects/random.ts'
@@ -30,6 +31,7 @@ export const startDirectory = async (
     clock: createClock(),
     random: createRandom(),
     chain: createChainRpc({ url: chain.url, network }),
+    heads: noHeads,
     sql: createSqlStore(join(folder, 'directory')),
     log: createLog('directory', 'error'),
     sha256,

@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
+import { openHeads } from './heads.ts'
 import type { World } from './world.ts'
 
 export interface IndexerActor {
@@ -31,7 +32,8 @@ export const createIndexerActor = (world: World): IndexerActor => {
 
   const serve = async (): Promise<void> => {
     const effects = host.boot()
-    const whole = { ...effects, chain: chain.door(name, effects.life), sha256 }
+    const heads = openHeads(world, name, effects.life)
+    const whole = { ...effects, chain: chain.door(name, effects.life), heads, sha256 }
     indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
       registry: contracts.registry,
       fromBlock: 0,

@@ -12,6 +12,7 @@ import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
 import { createSimNativeJose } from '../jose.ts'
 import { accountOf } from './accounts.ts'
+import { openHeads } from './heads.ts'
 import { createOffices, type Office, type Offices } from './offices.ts'
 import { createPerson, type Sent } from './person.ts'
 import type { World } from './world.ts'
@@ -139,7 +140,8 @@ export const createVendorActor = (
     offices.open({ chain: chain.door(`${name} person`, life), clock })
     answering = 0
     const jose = createSimNativeJose(effects.random.fork('jose'), world.keys)
-    const whole = { ...effects, chain: door, jose }
+    const heads = openHeads(world, name, life)
+    const whole = { ...effects, chain: door, heads, jose }
     const decryptionKey = keys.encryption.privateKey
     const vendor = await createVendor(world.sabotage.vendor?.(whole, own) ?? whole, settings, keys)
     network.serve(HTTP_PORT, async (request) => {

@@ -51,6 +51,8 @@ export interface Knobs {
   readonly blockMs: number
   /** How often services look for new blocks, milliseconds. */
   readonly pollMs: number
+  /** Nodes tell services of new blocks, faults aside. */
+  readonly tellsHeads: boolean
   readonly confirmations: number
   readonly finalityDepth: number
   readonly rates: FaultRates
@@ -110,6 +112,7 @@ const drawKnobs = (random: SimRandom): Knobs => {
     finalityDepth,
     rates,
     payers: random.int(1, 2),
+    tellsHeads: random.chance(0.5),
   }
 }
 
