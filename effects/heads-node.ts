@@ -138,7 +138,11 @@ export const createHeads = (effects: HeadsEffects, dial: Dial, urls: readonly st
 
   return {
     listen(tell, signal) {
-      for (const [place, endpoint] of endpoints.entries()) void keepListening(endpoint, place + 1, tell, signal)
+      // Two messages may have come at once, and the first have been the last that is wanted.
+      const tellOn = () => {
+        if (!signal.aborted) tell()
+      }
+      for (const [place, endpoint] of endpoints.entries()) void keepListening(endpoint, place + 1, tellOn, signal)
     },
   }
 }
