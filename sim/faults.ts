@@ -26,6 +26,14 @@ const rateMax = {
   'rpc-rate-limit': 0.3,
   /** The node answers as of some blocks ago. */
   'rpc-stale': 0.5,
+  /** A node that lies refuses a range of blocks. */
+  'rpc-range-limit': 0.5,
+  /** It gives each log twice. */
+  'rpc-duplicate': 0.3,
+  /** It gives logs of another block. */
+  'rpc-other-block': 0.3,
+  /** It leaves a log out. */
+  'rpc-omission': 1,
 } as const
 
 export type FaultKind = keyof typeof rateMax

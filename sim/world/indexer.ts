@@ -1,8 +1,10 @@
 /** The directory, on a machine that may crash. */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { createFailoverChain } from '../../effects/chain-failover.ts'
 import { createIndexer, type Indexer } from '../../indexer/index.ts'
 import { drawClockErrors } from '../clock.ts'
 import { createSimHost, type SimHost } from '../host.ts'
+import { lyingNode } from '../lying-node.ts'
 import { openHeads } from './heads.ts'
 import type { World } from './world.ts'
 
@@ -24,6 +26,7 @@ export const createIndexerActor = (world: World): IndexerActor => {
     add: (...line: Parameters<typeof trace.add>) => {
       trace.add(...line)
       if (line[0] === 'log' && line[3] === 'chain.reorg') world.reach('indexer rolled back')
+      if (line[0] === 'log' && line[3] === 'chain.omission') world.reach('indexer got around an omission')
     },
   }
   const errors = drawClockErrors(own)
@@ -33,7 +36,10 @@ export const createIndexerActor = (world: World): IndexerActor => {
   const serve = async (): Promise<void> => {
     const effects = host.boot()
     const heads = openHeads(world, name, effects.life)
-    const whole = { ...effects, chain: chain.door(name, effects.life), heads, sha256 }
+    const { life } = effects
+    const liar = lyingNode(own.fork('liar'), world.faults, chain.door(`${name}, first node`, life), contracts.registry)
+    const nodes = createFailoverChain(effects, [liar, chain.door(`${name}, second node`, life)])
+    const whole = { ...effects, chain: nodes, heads, sha256 }
     indexer = createIndexer(world.sabotage.indexer?.(whole, own) ?? whole, {
       registry: contracts.registry,
       fromBlock: 0,

@@ -30,6 +30,7 @@ export const REACHABLE = [
   'purchase told by a later command',
   'indexer crashed',
   'indexer rolled back',
+  'indexer got around an omission',
   'service told of a block',
   'clock jumped',
   'hosts partitioned',
