@@ -46,3 +46,9 @@ export const PLAN_WORDS_MAX = 128
 
 /** UTF-16 units of a word that are compared. */
 export const WORD_LENGTH_MAX = 64
+
+/** Rows in one page of a directory. */
+export const DIRECTORY_PAGE_MAX = 100
+
+/** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
+export const DIRECTORY_TEXT_MAX = 64 * 1024
