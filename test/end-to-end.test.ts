@@ -17,6 +17,41 @@ const hex = (bytes: number) => z.string().regex(new RegExp(`^0x[0-9a-f]{${2 * by
 const amount = z.string().regex(/^\d+$/)
 const seconds = z.int().positive()
 
+/** What a directory has seen of a vendor. */
+const observed = z.strictObject({
+  createdBlock: z.int(),
+  orderCount: z.int(),
+  volumes: z.array(
+    z.strictObject({ token: hex(20).optional(), orders: z.int(), paid: amount, refunded: amount, volume: amount }),
+  ),
+  uptime: z.number().optional(),
+  probes: z.array(
+    z.strictObject({
+      endpoint: z.string(),
+      reachable: z.boolean(),
+      verified: z.boolean(),
+      code: z.string().optional(),
+      latencyMs: z.int().optional(),
+      triedAtSeconds: seconds,
+      seenAtSeconds: seconds.optional(),
+    }),
+  ),
+})
+
+/** How far a directory is. */
+const directoryState = z.strictObject({
+  chainId: amount,
+  registry: hex(20),
+  payments: hex(20),
+  block: z.strictObject({ number: z.int(), hash: hex(32), timestampSeconds: seconds }),
+  complete: z.boolean(),
+  gapCount: z.int(),
+  firstGap: z.strictObject({ kind: z.string(), subject: z.string() }).optional(),
+  undecodableLogs: z.int(),
+  ageSeconds: z.int(),
+  behindSeconds: z.int().optional(),
+})
+
 /** The JSON of each command: no member more, none less. */
 const shapes = {
   search: z.strictObject({
@@ -35,16 +70,24 @@ const shapes = {
             title: z.string(),
             token: hex(20).optional(),
             price: amount,
+            pricePerDay: amount,
             periodSeconds: seconds,
             maxPeriods: z.int(),
             settlement: z.enum(['Streamed', 'Instant']),
           }),
         ),
+        planTotal: z.int(),
+        observed: observed.optional(),
       }),
     ),
     tokens: z.array(z.strictObject({ address: hex(20), symbol: z.string().optional(), decimals: z.int().optional() })),
     total: z.int(),
     complete: z.boolean(),
+    ignored: z.array(z.string()),
+    next: z.string().optional(),
+    directory: directoryState.optional(),
+    warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })).optional(),
+    because: z.string().optional(),
     directoryFault: z.string().optional(),
   }),
   buy: z.strictObject({
@@ -194,21 +237,45 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
     assert.ok(fetched !== 'refused' && fetched.page.length === page.bytes, 'the page came whole')
   }
 
-  it('the directory finds the vendor by what it says of itself', async () => {
-    const { source, found, complete } = await run('search', 'paper', '--directory', directory)
-    assert.deepEqual([source, complete], ['directory', true])
+  it('the directory finds the vendor by what it says of itself, and tells how far it is', async () => {
+    const {
+      source,
+      found,
+      complete,
+      directory: state,
+    } = await eventually('the directory sees the order', async () => {
+      const result = await run('search', 'paper', '--directory', directory)
+      return result.found[0]?.observed?.orderCount === 1 ? result : undefined
+    })
+    assert.deepEqual([source, complete, state?.registry], ['directory', true, market.chain.registry])
     assert.deepEqual(
       found.map(({ vendor }) => vendor),
       [shop.uri],
     )
   })
 
+  it('the directory has asked the vendor, and finds it by that', async () => {
+    const search = () => run('search', '--verified', '--order', 'uptime', '--directory', directory)
+    const { found } = await eventually('the vendor is verified', async () => {
+      const result = await search()
+      return result.total > 0 ? result : undefined
+    })
+    assert.equal(found[0]?.observed?.probes[0]?.verified, true)
+  })
+
   it('the contract alone gives the same answer where no directory can be reached', async () => {
     const nobody = `http://127.0.0.1:${await freePort()}/graphql`
-    const { directoryFault, ...alone } = await run('search', 'paper', '--directory', nobody)
-    assert.ok(directoryFault)
-    assert.equal(alone.source, 'contract')
-    assert.deepEqual(alone.found, (await run('search', 'paper', '--directory', directory)).found)
+    for (const wish of [['paper'], ['hour', '--order', 'price'], ['--max-price', '0.03', '--token', 'coin']]) {
+      const alone = await run('search', ...wish, '--directory', nobody)
+      assert.deepEqual([alone.source, alone.because], ['contract', 'ERR_DIRECTORY_UNREACHABLE'])
+      assert.ok(alone.directoryFault)
+      const { found } = await run('search', ...wish, '--directory', directory)
+      assert.equal(found.length, 1)
+      assert.deepEqual(
+        alone.found,
+        found.map(({ observed: _observed, ...vendor }) => vendor),
+      )
+    }
   })
 
   it("the vendor's server agrees with the chain", async () => {

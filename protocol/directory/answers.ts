@@ -27,6 +27,7 @@ const unixSeconds = z
   .transform(Number)
   .pipe(z.int().max(2 ** 40 - 1))
 const int = z.int().min(0).max(0x7fffffff)
+const positive = int.min(1)
 const clean = z
   .string()
   .max(DIRECTORY_TEXT_MAX)
@@ -64,12 +65,12 @@ const settlements = { INSTANT: 'Instant', STREAMED: 'Streamed' } as const
 
 const planSchema = z
   .object({
-    planId: int,
+    planId: positive,
     title: z.object({ text: clean }),
     token: optional(hex(20)),
     price: bigint,
-    periodSeconds: int,
-    maxPeriods: int,
+    periodSeconds: positive,
+    maxPeriods: positive,
     settlement: z.enum(['INSTANT', 'STREAMED']),
     onSale: z.boolean(),
   })

@@ -23,6 +23,7 @@ export const directorySchema = buildSchema(
 const digits = (max: bigint) => fc.bigInt({ min: 0n, max }).map(String)
 const hex = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((some) => `0x${Buffer.from(some).toString('hex')}`)
+const positive = fc.integer({ min: 1, max: 0x7fffffff })
 const unixSeconds = digits(2n ** 40n - 1n)
 
 const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
@@ -41,6 +42,9 @@ const described: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     .tuple(fc.bigInt({ min: 1n, max: 2n ** 64n }), hex(20), fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }))
     .map(([chain, registry, id]) => `chrove:eip155:${chain}:${registry}/${id}`),
   'PageInfo.endCursor': fc.base64String({ minLength: 4 }).filter((text) => /^[A-Za-z0-9]/.test(text)),
+  'Plan.planId': positive,
+  'Plan.periodSeconds': positive,
+  'Plan.maxPeriods': positive,
   'Probe.code': fc.constantFrom('ERR_NETWORK_TIMEOUT', 'ERR_HTTP_404'),
   'Probe.triedAt': unixSeconds,
   'Probe.seenAt': unixSeconds,
