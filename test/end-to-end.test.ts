@@ -3,15 +3,17 @@
  * type, and `curl` to browse with what they bought.
  */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { serverSchema, type Socks5Server } from '../protocol/credentials.ts'
+import { createChrove } from '../scripts/chrove.ts'
 import { freePort } from '../scripts/ports.ts'
 import { startDirectory } from '../scripts/start/directory.ts'
 import { startPage, type Page } from '../scripts/start/page.ts'
 import { curlMissing, curlThrough } from './curl.ts'
 import { eventually } from './eventually.ts'
-import { openBuyer, openMarket, openShop, type Market, type OpenedBuyer, type Shop } from './market.ts'
+import { openBuyer, openMarket, openShop, PASSPHRASE, type Market, type OpenedBuyer, type Shop } from './market.ts'
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`))
 const amount = z.string().regex(/^\d+$/)
@@ -275,6 +277,24 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
         alone.found,
         found.map(({ observed: _observed, ...vendor }) => vendor),
       )
+    }
+  })
+
+  it('a directory that answers the documents of buyers and no others is enough for them', async () => {
+    const operator = createChrove({ home: join(market.folder, 'listed'), passphrase: PASSPHRASE })
+    const serving = await operator.serve(
+      ...['directory', 'serve', '--port', '0', '--poll-ms', '50', '--documents', 'protocol/directory/documents'],
+      ...['--rpc', market.chain.url, '--registry', market.chain.registry],
+    )
+    try {
+      const url = String(serving.answer.url)
+      await eventually('the directory has read the chain', async () =>
+        (await run('search', 'paper', '--directory', url)).found[0]?.observed ? true : undefined,
+      )
+      const view = await buyer.chrove.run('show', shop.uri, '--directory', url)
+      assert.deepEqual([view.source, view.warnings], ['directory', []])
+    } finally {
+      await serving.stop()
     }
   })
 

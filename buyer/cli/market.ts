@@ -46,9 +46,13 @@ export const addMarketCommands = (program: Command, context: CommandContext): vo
     .addHelpText(
       'after',
       `
-Asks the directory if one is set, else reads the contract itself, and says which.
-The contract cannot tell what a directory has seen: --reachable, --verified and
-the orders volume and uptime are then left out of account, and that is said.
+Asks the directory if one is set, else reads the contract itself, and says
+which. The contract cannot tell what a directory has seen: --reachable,
+--verified and the orders volume and uptime are then left out of account, and
+that is said.
+
+SEEN: "verified", "doubtful" (it answers, but its price document did not hold),
+"silent", or "-" where the directory has not asked.
 
 A directory can say what it likes. Before anything is paid, terms are read from
 the contract; see chrove show.
@@ -166,6 +170,7 @@ const foundText = (result: SearchResult, comparesDays: boolean): string => {
     comparesDays
       ? money(pricePerDay, factsIn(tokens, token))
       : perPeriod(money(price, factsIn(tokens, token)), periodSeconds)
+  const price = comparesDays ? 'A DAY' : 'PRICE'
   const seen = source === 'directory' ? ['SEEN', 'UPTIME'] : []
   const rowsOf = ({ vendor, title, plans, observed }: Found): string[][] =>
     plans.map((plan) => [
@@ -178,7 +183,7 @@ const foundText = (result: SearchResult, comparesDays: boolean): string => {
     ])
   const cut = found.filter(({ plans, planTotal }) => planTotal > plans.length)
   return [
-    table(['VENDOR', 'NAME', 'PLAN', 'TITLE', comparesDays ? 'A DAY' : 'PRICE', ...seen], found.flatMap(rowsOf)),
+    table(['VENDOR', 'NAME', 'PLAN', 'TITLE', price, ...seen], found.flatMap(rowsOf), price),
     '',
     ...notes,
     ...cut.map(({ vendor, planTotal }) => `chrove show ${vendor} has all ${planTotal} plans`),
@@ -192,7 +197,7 @@ const foundText = (result: SearchResult, comparesDays: boolean): string => {
 const seenText = ({ probes }: Observed): string => {
   if (probes.length === 0) return '-'
   if (probes.some(({ verified }) => verified)) return 'verified'
-  return probes.some(({ reachable }) => reachable) ? 'unverified' : 'no answer'
+  return probes.some(({ reachable }) => reachable) ? 'doubtful' : 'silent'
 }
 
 const uptimeText = ({ uptime }: Observed): string => (uptime === undefined ? '-' : `${Math.floor(uptime * 100)}%`)
@@ -242,7 +247,7 @@ const viewText = (view: VendorView): string => {
     vendor,
     listing.vendor.active ? 'Takes orders' : 'Takes no new orders',
     '',
-    rows.length > 0 ? table(['PLAN', 'TITLE', 'PRICE', 'MOST', 'PAID', 'ON SALE'], rows) : 'No plans',
+    rows.length > 0 ? table(['PLAN', 'TITLE', 'PRICE', 'MOST', 'PAID', 'ON SALE'], rows, 'PRICE') : 'No plans',
     '',
     ...notes,
     ...(endpoints.length > 0 ? endpoints.map(endpointText) : ['No endpoints']),

@@ -26,6 +26,7 @@ import { findUnacknowledged } from './unacknowledged.ts'
 import type { SearchQuery } from './wish.ts'
 
 export type { BuyOptions, Caps, Purchased, QuoteOptions, SignedOffer, SignOptions } from './buy.ts'
+export { createDirectory, type About, type Directory, type VendorsPage } from './directory.ts'
 export type { BuyerEffects } from './effects.ts'
 export type { Cancelled } from './cancel.ts'
 export type { CollectOptions, Credentials } from './collect.ts'

@@ -7,14 +7,21 @@ import { ChainError } from '../../effects/chain.ts'
 import type { BuyerErrorCode } from '../errors.ts'
 import { DIRECTORY_LAG_SECONDS } from './limits.ts'
 import type { FromDirectory } from './origin.ts'
-import { metaAnswer, OTHER_REGISTRY, vendorAnswer, vendorsAnswer } from './test-directory.ts'
-import { openTestMarket, PERIOD_SECONDS, PRICE_WEI, type StartPlan, type TestMarket } from './test-market.ts'
+import {
+  type Changes,
+  DIRECTORY,
+  metaAnswer,
+  metaOfMarket,
+  OTHER_REGISTRY,
+  putDirectory,
+  telling,
+  vendorOfMarket,
+  vendorsAnswer,
+} from './test-directory.ts'
+import { openTestMarket, PRICE_WEI, type StartPlan, type TestMarket } from './test-market.ts'
 import type { SearchQuery } from './wish.ts'
 
-const DIRECTORY = 'http://vendor.example:8080/graphql'
 const TOKEN = `0x${'70'.repeat(20)}` as Address
-
-type Changes = Readonly<Record<string, unknown>>
 
 let market: TestMarket
 before(async () => {
@@ -44,56 +51,10 @@ const register = async (
   }
 }
 
-/** `_meta` of a directory that has read this market up to its head. */
-const metaOf = async (changes: Changes = {}): Promise<Changes> => {
-  const head = (await market.chain.request('eth_getBlockByNumber', ['latest', false])) as Record<string, string>
-  const block = { number: Number(head.number), hash: head.hash, timestamp: String(Number(head.timestamp)) }
-  return { chainId: '31337', registry: market.registry, payments: market.payments, block, ...changes }
-}
-
-/** What the registry has of vendor 1. */
-const ofVendor = async (changes: Changes = {}) => {
-  const { vendor } = await market
-    .start()
-    .buyer.show('1')
-    .then(({ listing }) => listing)
-  const plan = {
-    title: { text: 'hour' },
-    token: null,
-    price: String(PRICE_WEI),
-    periodSeconds: PERIOD_SECONDS,
-    maxPeriods: 10,
-    onSale: true,
-  }
-  return vendorAnswer({
-    uri: market.vendor,
-    version: vendor.version,
-    signingKey: vendor.signingKey,
-    encryptionKey: vendor.encryptionKey,
-    plans: {
-      totalCount: 2,
-      nodes: [
-        { ...plan, planId: 1, settlement: 'STREAMED' },
-        { ...plan, planId: 2, settlement: 'INSTANT', title: { text: 'hour, at once' } },
-      ],
-    },
-    ...changes,
-  })
-}
-
-/** Puts a directory there. */
-const directoryAnswers = (answer: (request: Request) => Response | Promise<Response>): void => {
-  market.answer = async (request, honest) =>
-    new URL(request.url).pathname === '/graphql' ? answer(request) : honest(request)
-}
-
-/** Answers both questions. */
-const directoryTells = (vendor: unknown, meta: Changes): void => {
-  directoryAnswers(async (request) => {
-    const isList = (await request.text()).includes('query Vendors')
-    return Response.json(isList ? vendorsAnswer([vendor], {}, meta) : { data: { ...metaAnswer(meta), vendor } })
-  })
-}
+const metaOf = (changes?: Changes) => metaOfMarket(market, changes)
+const ofVendor = (changes?: Changes) => vendorOfMarket(market, changes)
+const directoryAnswers = (answer: (request: Request) => Response | Promise<Response>) => putDirectory(market, answer)
+const directoryTells = (vendor: unknown, meta: Changes) => putDirectory(market, telling(vendor, meta))
 
 const buyer = (plan: StartPlan = {}, directory = DIRECTORY) => market.start({ settings: { directory }, ...plan }).buyer
 

@@ -1,10 +1,14 @@
 /** Answers of a directory, for tests that decide what it says. */
 import type { Address } from '../../chain/types.ts'
+import { PERIOD_SECONDS, PRICE_WEI, type TestMarket } from './test-market.ts'
+
+/** Where `putDirectory` puts it. */
+export const DIRECTORY = 'http://vendor.example:8080/graphql'
 
 export const REGISTRY = `0x${'ab'.repeat(20)}` as Address
 export const OTHER_REGISTRY = `0x${'cd'.repeat(20)}` as Address
 
-type Changes = Readonly<Record<string, unknown>>
+export type Changes = Readonly<Record<string, unknown>>
 
 /** `_meta` of a directory of chain 1 that has seen everything. */
 export const metaAnswer = (changes: Changes = {}) => ({
@@ -70,3 +74,50 @@ export const vendorsAnswer = (vendors: readonly unknown[], pageInfo: Changes = {
     },
   },
 })
+
+/** `_meta` of a directory that has read a market up to its head. */
+export const metaOfMarket = async (market: TestMarket, changes: Changes = {}): Promise<Changes> => {
+  const head = (await market.chain.request('eth_getBlockByNumber', ['latest', false])) as Record<string, string>
+  const block = { number: Number(head.number), hash: head.hash, timestamp: String(Number(head.timestamp)) }
+  return { chainId: '31337', registry: market.registry, payments: market.payments, block, ...changes }
+}
+
+/** Vendor 1 of a market as its registry has it. */
+export const vendorOfMarket = async (market: TestMarket, changes: Changes = {}) => {
+  const { vendor } = (await market.start().buyer.show('1')).listing
+  const plan = {
+    title: { text: 'hour' },
+    token: null,
+    price: String(PRICE_WEI),
+    periodSeconds: PERIOD_SECONDS,
+    maxPeriods: 10,
+    onSale: true,
+  }
+  return vendorAnswer({
+    uri: market.vendor,
+    version: vendor.version,
+    signingKey: vendor.signingKey,
+    encryptionKey: vendor.encryptionKey,
+    plans: {
+      totalCount: 2,
+      nodes: [
+        { ...plan, planId: 1, settlement: 'STREAMED' },
+        { ...plan, planId: 2, settlement: 'INSTANT', title: { text: 'hour, at once' } },
+      ],
+    },
+    ...changes,
+  })
+}
+
+/** Puts a directory into a market. */
+export const putDirectory = (market: TestMarket, answer: (request: Request) => Response | Promise<Response>): void => {
+  market.answer = async (request, honest) => (request.url === DIRECTORY ? answer(request) : honest(request))
+}
+
+/** Answers that tell of one vendor, in a list and alone. */
+export const telling =
+  (vendor: unknown, meta: Changes) =>
+  async (request: Request): Promise<Response> => {
+    const isList = (await request.text()).includes('query Vendors')
+    return Response.json(isList ? vendorsAnswer([vendor], {}, meta) : { data: { ...metaAnswer(meta), vendor } })
+  }
