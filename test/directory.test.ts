@@ -30,7 +30,7 @@ const closers: (() => Promise<unknown>)[] = []
 
 before(async () => {
   market = await openTestMarket()
-  const words = ['paper boat', 'Paper, hour', 'boats of paper', 'ghost: an hour', '快速 proxy', 'hour']
+  const words = ['boats of paper', 'Paper, hour', 'paper boat', 'ghost: an hour', '快速 proxy', 'hour']
   for (const [index, title] of words.entries()) {
     const profile = { title, description: `about ${words[(index + 2) % 6]}`, serviceTypes: ['proxy'], regions: ['eu'] }
     if (index % 2 === 0) Object.assign(profile, { serviceTypes: ['relay', 'api'], regions: ['us', 'eu-west'] })
@@ -104,22 +104,27 @@ const client = (network: Network = market.network): Directory => createDirectory
 const asking = () => market.start({ settings: { directory: URL_OF_DIRECTORY } }).buyer
 const reading = () => market.start().buyer
 
-/** What the contract can answer, too. */
-const query: fc.Arbitrary<SearchQuery> = fc.record(
-  {
-    text: fc
-      .array(fc.constantFrom('paper', 'pap', 'BOAT', 'hour', 'oat', 'ghost', '快', 'eu-w', 'day-on', '%', ','), {
-        maxLength: 2,
-      })
-      .map((words) => words.join(' ')),
-    serviceType: fc.constantFrom('proxy', 'Relay', 'none', ''),
-    region: fc.constantFrom('eu', 'us', 'EU-WEST'),
-    token: fc.constantFrom(ZERO_ADDRESS, TOKEN),
-    maxPricePerDay: fc.bigInt({ min: 0n, max: 100n }),
-    order: fc.constantFrom('price' as const, 'age' as const),
-    limit: fc.integer({ min: 1, max: 10 }),
-  },
-  { requiredKeys: [] },
+const words = fc
+  .array(fc.constantFrom('paper', 'pap', 'BOAT', 'hour', 'oat', 'ghost', '快', 'eu-w', 'day-on', '%', ','), {
+    maxLength: 2,
+  })
+  .map((some) => some.join(' '))
+
+/** What the contract can answer, too: often words alone, for filters leave little to be sorted. */
+const query: fc.Arbitrary<SearchQuery> = fc.oneof(
+  fc.record({ text: words }),
+  fc.record(
+    {
+      text: words,
+      serviceType: fc.constantFrom('proxy', 'Relay', 'none', ''),
+      region: fc.constantFrom('eu', 'us', 'EU-WEST'),
+      token: fc.constantFrom(ZERO_ADDRESS, TOKEN),
+      maxPricePerDay: fc.bigInt({ min: 0n, max: 100n }),
+      order: fc.constantFrom('price' as const, 'age' as const),
+      limit: fc.integer({ min: 1, max: 10 }),
+    },
+    { requiredKeys: [] },
+  ),
 )
 
 describe('a search', () => {
@@ -135,7 +140,7 @@ describe('a search', () => {
         )
         assert.deepEqual([told.total, told.next === undefined], [read.total, read.next === undefined])
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
     )
   })
 
