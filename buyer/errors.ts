@@ -3,7 +3,10 @@
 const retryableCodes = [
   'ERR_VENDOR_UNREACHABLE',
   'ERR_NOT_YET_CONFIRMED',
-  'ERR_DIRECTORY',
+  'ERR_DIRECTORY_UNREACHABLE',
+  /** What came back is no answer, or no directory's. */
+  'ERR_DIRECTORY_ANSWER',
+  'ERR_DIRECTORY_NOT_READY',
   'ERR_PURCHASE_PENDING',
 ] as const
 
@@ -19,6 +22,13 @@ export type BuyerErrorCode =
   | 'ERR_OTHER_CHAIN'
   | 'ERR_OTHER_REGISTRY'
   | 'ERR_VENDOR_UNKNOWN'
+  /** A directory refuses the question, or is about another registry or chain, or does not have what the registry has. */
+  | 'ERR_DIRECTORY_REFUSED'
+  | 'ERR_DIRECTORY_OTHER_REGISTRY'
+  | 'ERR_DIRECTORY_VENDOR_UNKNOWN'
+  /** A search is longer than one may be, or goes on from a place that there is not. */
+  | 'ERR_SEARCH_INVALID'
+  | 'ERR_CURSOR'
   | 'ERR_PLAN_UNKNOWN'
   | 'ERR_NOT_FOR_SALE'
   /** What the plan is priced in does not answer as a token does. */

@@ -55,9 +55,12 @@ describe('chrove', { concurrency: 2 }, () => {
     assert.match(out, /Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault/)
     assert.ok(out.split('\n').every((line) => line.length <= 80))
     const helps = await Promise.all(
-      ['buy', 'credentials', 'price', 'send-signed'].map((command) => chrove([command, '--help'])),
+      ['search', 'show', 'buy', 'credentials', 'price', 'send-signed'].map((command) => chrove([command, '--help'])),
     )
-    for (const help of helps) assert.match(help.out, /Examples?:\n {2}\$ chrove /)
+    for (const help of helps) {
+      assert.match(help.out, /Examples?:\n {2}\$ chrove /)
+      assert.ok(help.out.split('\n').every((line) => line.length <= 80))
+    }
   })
 
   it('ends wrong usage with 2 and a sentence with its code', async () => {

@@ -34,21 +34,8 @@ export const QUERY_COST_MAX = 50_000
 /** A query may take so long, milliseconds: ten times what the largest takes on a small machine. */
 export const QUERY_TIME_MS_MAX = 10_000
 
-/** Words of a search; each costs a look into the index. In some scripts every character is a word. */
-export const SEARCH_WORDS_MAX = 16
-
-/** Words that a vendor and a plan are found by: more than fit the profile and the title that the contract takes. */
-export const VENDOR_WORDS_MAX = 1024
-export const PLAN_WORDS_MAX = 128
-
-/** UTF-16 units of a word that are compared. */
-export const WORD_LENGTH_MAX = 64
-
 /** Vendors that have a word are counted up to this number: enough to know the rarest of some words. */
 export const WORD_COUNT_MAX = 1000
-
-/** Characters of a search. */
-export const SEARCH_LENGTH_MAX = 256
 
 /** Events that the feed keeps for those who resume: days of a busy registry, and some 50 MB. */
 export const FEED_ROWS_MAX = 100_000

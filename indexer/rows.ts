@@ -1,16 +1,15 @@
 /** States as rows and back. What can be derived from a state is derived here, once, when it is written. */
 import type { Settlement, UndecodableLog } from '../chain/events.ts'
 import type { Address, Block, Evidence, Hex } from '../chain/types.ts'
-import { fromHex, toHex } from '../protocol/bytes.ts'
+import { pricePerDay } from '../protocol/amount.ts'
+import { fromHex, toHex, utf8 } from '../protocol/bytes.ts'
 import { chainText } from '../protocol/text.ts'
 import { decodeAmount, encodeAmount, encodeFlag, encodeWords, OPEN, planKey, vendorKey } from './columns.ts'
 import type { Gap, OrderState, PlanState, VendorState } from './fold.ts'
 import { UNDECODABLE_DATA_BYTES_MAX } from './limits.ts'
 import { readProfile } from '../protocol/profile.ts'
-import type { BlockRow, GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow } from './schema.ts'
-import { encodePhrase, planWords, titleWords, vendorWords } from './words.ts'
-
-const SECONDS_PER_DAY = 86_400n
+import { encodePhrase, planWords, titleWords, vendorWords } from '../protocol/words.ts'
+import type { BlockRow, GapRow, OrderRow, PlanRow, UndecodableLogRow, VendorRow, WordRow } from './schema.ts'
 
 const evidenceColumns = (evidence: Evidence) => ({
   block_hash: evidence.blockHash,
@@ -73,10 +72,10 @@ export const vendorState = (row: VendorRow): VendorState => ({
   createdBlock: row.created_block,
 })
 
-/** Price of a day, rounded up: rounded down, a plan could seem free. */
-const pricePerDay = ({ price, periodSeconds }: PlanState): bigint => {
-  const period = BigInt(Math.max(periodSeconds, 1))
-  return (price * SECONDS_PER_DAY + period - 1n) / period
+/** Words as the index has them: bytes, which every database sorts alike. */
+export const wordRows = (vendorId: bigint, words: readonly string[]): WordRow[] => {
+  const id = vendorKey(vendorId)
+  return [...new Set(words)].map((word) => ({ word: utf8(word), vendor_id: id }))
 }
 
 export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
@@ -93,7 +92,7 @@ export const planRow = (plan: PlanState, evidence: Evidence): PlanRow => ({
   title: plan.title.text,
   search_text: encodePhrase(planWords(plan.title.text)),
   on_sale: encodeFlag(plan.onSale),
-  price_per_day: encodeAmount(pricePerDay(plan)),
+  price_per_day: encodeAmount(pricePerDay(plan.price, plan.periodSeconds)),
   created_block: plan.createdBlock,
 })
 

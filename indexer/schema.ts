@@ -91,7 +91,7 @@ export interface VendorsTable extends VersionColumns {
   service_types: string
   /** Words. */
   regions: string
-  /** Words of the title, as `words.ts` has them. */
+  /** Words of the title, as `protocol/words.ts` has them. */
   search_title: string
   /** Words of title, service types, regions and description. */
   search_text: string

@@ -7,6 +7,7 @@ import type { Contracts } from '../chain/events.ts'
 import type { Batch, Projection, Recorded } from '../chain/projection.ts'
 import type { Address, BlockRef, Hash } from '../chain/types.ts'
 import { readProfile } from '../protocol/profile.ts'
+import { planWords, vendorWords } from '../protocol/words.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { OPEN } from './columns.ts'
 import { IndexerError } from './errors.ts'
@@ -22,6 +23,7 @@ import {
   undecodableLogRow,
   vendorRow,
   vendorState,
+  wordRows,
 } from './rows.ts'
 import {
   type BlockRow,
@@ -44,7 +46,6 @@ import {
 } from './schema.ts'
 import { type Increments, incrementsOf, summed, sumRow, sumState } from './sums.ts'
 import { tidingsOf } from './tidings.ts'
-import { planWords, vendorWords, wordRows } from './words.ts'
 import { foldBatch, type Folded, type InBlock, type Standings, stepsOf, touchedKeys } from './working-set.ts'
 
 /** What a database is about; it never changes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { formatAmount, formatPeriod, NATIVE_DECIMALS, parseAmount } from './amount.ts'
+import { formatAmount, formatPeriod, NATIVE_DECIMALS, parseAmount, pricePerDay } from './amount.ts'
 
 const decimals = fc.integer({ min: 0, max: 36 })
 const uint256 = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n })
@@ -89,6 +89,20 @@ describe('periods', () => {
         const [count = '', unit = count] = formatPeriod(seconds).split(' ')
         const length = lengths.get(unit) ?? 0
         assert.equal((unit === count ? 1 : Number(count)) * length, seconds)
+      }),
+    )
+  })
+})
+
+describe('the price of a day', () => {
+  it('is rounded up to the smallest unit, so that nothing that costs anything seems free', () => {
+    assert.equal(pricePerDay(1n, 3600), 24n)
+    assert.equal(pricePerDay(1n, 172_800), 1n)
+    assert.equal(pricePerDay(0n, 172_800), 0n)
+    fc.assert(
+      fc.property(uint256, fc.integer({ min: 1, max: 0xffffffff }), (price, seconds) => {
+        const overpaid = pricePerDay(price, seconds) * BigInt(seconds) - price * 86_400n
+        assert.ok(overpaid >= 0n && overpaid < BigInt(seconds))
       }),
     )
   })

@@ -35,3 +35,14 @@ export const formatPeriod = (seconds: number): string => {
   const [name, length] = UNITS.find(([, unit]) => seconds % unit === 0) ?? UNITS[5]
   return seconds === length ? name : `${seconds / length} ${name}`
 }
+
+const SECONDS_PER_DAY = 86_400n
+
+/**
+ * Price of a day, for comparing plans of different periods; rounded up, for rounded down a plan could seem free.
+ * @param price of one period, smallest units
+ */
+export const pricePerDay = (price: bigint, periodSeconds: number): bigint => {
+  const period = BigInt(Math.max(periodSeconds, 1))
+  return (price * SECONDS_PER_DAY + period - 1n) / period
+}

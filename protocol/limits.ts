@@ -33,3 +33,22 @@ export const NONCE_BYTES = 16
 
 /** A signed purchase or cancellation is about 1 KiB. */
 export const SIGNED_ORDER_BYTES_MAX = 8 * 1024
+
+/** Words of a search; each costs a directory a look into its index. In some scripts every character is a word. */
+export const SEARCH_WORDS_MAX = 16
+
+/** Characters of a search. */
+export const SEARCH_LENGTH_MAX = 256
+
+/** Words that a vendor and a plan are found by: more than fit the profile and the title that the contract takes. */
+export const VENDOR_WORDS_MAX = 1024
+export const PLAN_WORDS_MAX = 128
+
+/** UTF-16 units of a word that are compared. */
+export const WORD_LENGTH_MAX = 64
+
+/** Rows in one page of a directory. */
+export const DIRECTORY_PAGE_MAX = 100
+
+/** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
+export const DIRECTORY_TEXT_MAX = 64 * 1024

@@ -33,6 +33,11 @@ const checks: readonly Check[] = [
     fix: ['node', 'scripts/check/schema.ts', '--fix'],
   },
   { name: 'format', command: ['prettier', '--check', '.'], fix: ['prettier', '--write', '--log-level=warn', '.'] },
+  {
+    name: 'documents',
+    command: ['node', 'scripts/check/documents.ts'],
+    fix: ['node', 'scripts/check/documents.ts', '--fix'],
+  },
   { name: 'types', command: ['tsc', '--project', 'tsconfig.json'] },
   { name: 'lint', command: ['oxlint', '.'], fix: ['oxlint', '--fix', '.'] },
   { name: 'unused', command: ['knip'] },

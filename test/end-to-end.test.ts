@@ -3,19 +3,56 @@
  * type, and `curl` to browse with what they bought.
  */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { serverSchema, type Socks5Server } from '../protocol/credentials.ts'
+import { createChrove } from '../scripts/chrove.ts'
 import { freePort } from '../scripts/ports.ts'
 import { startDirectory } from '../scripts/start/directory.ts'
 import { startPage, type Page } from '../scripts/start/page.ts'
 import { curlMissing, curlThrough } from './curl.ts'
 import { eventually } from './eventually.ts'
-import { openBuyer, openMarket, openShop, type Market, type OpenedBuyer, type Shop } from './market.ts'
+import { openBuyer, openMarket, openShop, PASSPHRASE, type Market, type OpenedBuyer, type Shop } from './market.ts'
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`))
 const amount = z.string().regex(/^\d+$/)
 const seconds = z.int().positive()
+
+/** What a directory has seen of a vendor. */
+const observed = z.strictObject({
+  createdBlock: z.int(),
+  orderCount: z.int(),
+  volumes: z.array(
+    z.strictObject({ token: hex(20).optional(), orders: z.int(), paid: amount, refunded: amount, volume: amount }),
+  ),
+  uptime: z.number().optional(),
+  probes: z.array(
+    z.strictObject({
+      endpoint: z.string(),
+      reachable: z.boolean(),
+      verified: z.boolean(),
+      code: z.string().optional(),
+      latencyMs: z.int().optional(),
+      triedAtSeconds: seconds,
+      seenAtSeconds: seconds.optional(),
+    }),
+  ),
+})
+
+/** How far a directory is. */
+const directoryState = z.strictObject({
+  chainId: amount,
+  registry: hex(20),
+  payments: hex(20),
+  block: z.strictObject({ number: z.int(), hash: hex(32), timestampSeconds: seconds }),
+  complete: z.boolean(),
+  gapCount: z.int(),
+  firstGap: z.strictObject({ kind: z.string(), subject: z.string() }).optional(),
+  undecodableLogs: z.int(),
+  ageSeconds: z.int(),
+  behindSeconds: z.int().optional(),
+})
 
 /** The JSON of each command: no member more, none less. */
 const shapes = {
@@ -35,16 +72,24 @@ const shapes = {
             title: z.string(),
             token: hex(20).optional(),
             price: amount,
+            pricePerDay: amount,
             periodSeconds: seconds,
             maxPeriods: z.int(),
             settlement: z.enum(['Streamed', 'Instant']),
           }),
         ),
+        planTotal: z.int(),
+        observed: observed.optional(),
       }),
     ),
     tokens: z.array(z.strictObject({ address: hex(20), symbol: z.string().optional(), decimals: z.int().optional() })),
     total: z.int(),
     complete: z.boolean(),
+    ignored: z.array(z.string()),
+    next: z.string().optional(),
+    directory: directoryState.optional(),
+    warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })).optional(),
+    because: z.string().optional(),
     directoryFault: z.string().optional(),
   }),
   buy: z.strictObject({
@@ -194,21 +239,63 @@ describe('a purchase from search to end', { skip: curlMissing }, () => {
     assert.ok(fetched !== 'refused' && fetched.page.length === page.bytes, 'the page came whole')
   }
 
-  it('the directory finds the vendor by what it says of itself', async () => {
-    const { source, found, complete } = await run('search', 'paper', '--directory', directory)
-    assert.deepEqual([source, complete], ['directory', true])
+  it('the directory finds the vendor by what it says of itself, and tells how far it is', async () => {
+    const {
+      source,
+      found,
+      complete,
+      directory: state,
+    } = await eventually('the directory sees the order', async () => {
+      const result = await run('search', 'paper', '--directory', directory)
+      return result.found[0]?.observed?.orderCount === 1 ? result : undefined
+    })
+    assert.deepEqual([source, complete, state?.registry], ['directory', true, market.chain.registry])
     assert.deepEqual(
       found.map(({ vendor }) => vendor),
       [shop.uri],
     )
   })
 
+  it('the directory has asked the vendor, and finds it by that', async () => {
+    const search = () => run('search', '--verified', '--order', 'uptime', '--directory', directory)
+    const { found } = await eventually('the vendor is verified', async () => {
+      const result = await search()
+      return result.total > 0 ? result : undefined
+    })
+    assert.equal(found[0]?.observed?.probes[0]?.verified, true)
+  })
+
   it('the contract alone gives the same answer where no directory can be reached', async () => {
     const nobody = `http://127.0.0.1:${await freePort()}/graphql`
-    const { directoryFault, ...alone } = await run('search', 'paper', '--directory', nobody)
-    assert.ok(directoryFault)
-    assert.equal(alone.source, 'contract')
-    assert.deepEqual(alone.found, (await run('search', 'paper', '--directory', directory)).found)
+    for (const wish of [['paper'], ['hour', '--order', 'price'], ['--max-price', '0.03', '--token', 'coin']]) {
+      const alone = await run('search', ...wish, '--directory', nobody)
+      assert.deepEqual([alone.source, alone.because], ['contract', 'ERR_DIRECTORY_UNREACHABLE'])
+      assert.ok(alone.directoryFault)
+      const { found } = await run('search', ...wish, '--directory', directory)
+      assert.equal(found.length, 1)
+      assert.deepEqual(
+        alone.found,
+        found.map(({ observed: _observed, ...vendor }) => vendor),
+      )
+    }
+  })
+
+  it('a directory that answers the documents of buyers and no others is enough for them', async () => {
+    const operator = createChrove({ home: join(market.folder, 'listed'), passphrase: PASSPHRASE })
+    const serving = await operator.serve(
+      ...['directory', 'serve', '--port', '0', '--poll-ms', '50', '--documents', 'protocol/directory/documents'],
+      ...['--rpc', market.chain.url, '--registry', market.chain.registry],
+    )
+    try {
+      const url = String(serving.answer.url)
+      await eventually('the directory has read the chain', async () =>
+        (await run('search', 'paper', '--directory', url)).found[0]?.observed ? true : undefined,
+      )
+      const view = await buyer.chrove.run('show', shop.uri, '--directory', url)
+      assert.deepEqual([view.source, view.warnings], ['directory', []])
+    } finally {
+      await serving.stop()
+    }
   })
 
   it("the vendor's server agrees with the chain", async () => {

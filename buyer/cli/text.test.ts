@@ -22,15 +22,28 @@ describe('a table', () => {
   it('has a line for each row and at most 80 columns, whatever stands in it', () => {
     const cell = fc.oneof(fc.string({ unit: 'binary', maxLength: 120 }), fc.constant('漢字'.repeat(40)))
     fc.assert(
-      fc.property(fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }), (rows) => {
-        const lines = table(['A', 'B', 'C'], rows).split('\n')
-        assert.equal(lines.length, rows.length + 1)
-        for (const line of lines) {
-          assert.ok([...line].length <= 80)
-          assert.equal(line, stripVTControlCharacters(line))
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }),
+        fc.constantFrom('B', undefined),
+        (rows, whole) => {
+          const lines = table(['A', 'B', 'C'], rows, whole).split('\n')
+          assert.equal(lines.length, rows.length + 1)
+          for (const line of lines) {
+            assert.ok([...line].length <= 80)
+            assert.equal(line, stripVTControlCharacters(line))
+          }
+        },
+      ),
     )
+  })
+
+  it('cuts words before the column that is to stay whole, and that only when nothing else is left', () => {
+    const words = 'w'.repeat(60)
+    const amount = '1'.repeat(50)
+    const shown = table(['NAME', 'TITLE', 'PRICE'], [[words, words, amount]], 'PRICE')
+    assert.ok(shown.endsWith(`  ${amount}`) && shown.includes('…  '))
+    const long = table(['NAME', 'TITLE', 'PRICE'], [[words, words, '1'.repeat(90)]], 'PRICE')
+    assert.ok(long.endsWith('1…') && long.split('\n').every((line) => line.length <= 80))
   })
 
   it('counts wide characters twice', () => {

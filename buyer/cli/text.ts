@@ -81,16 +81,22 @@ export const fit = (text: string, columns: number): string => {
   return `${kept}…`
 }
 
+/** What a column keeps of its words for the sake of one that is to stay whole. */
+const WORDS_WIDTH_MIN = 6
+
 /**
  * Rows under a heading, aligned, at most 80 columns wide: the widest columns are cut first.
  * @param rows each as long as the heading; every cell becomes one line
+ * @param whole heading of a column that is cut last: half an amount says something else than the whole
  */
-export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string => {
+export const table = (heading: readonly string[], rows: readonly (readonly string[])[], whole?: string): string => {
   const lines = [heading, ...rows].map((row) => row.map(oneLine))
   const widths = heading.map((_, column) => Math.max(...lines.map((line) => textWidth(line[column] ?? ''))))
   const room = COLUMNS - GAP.length * (heading.length - 1)
   while (widths.reduce((sum, width) => sum + width, 0) > room) {
-    const widest = widths.indexOf(Math.max(...widths))
+    const cuttable = widths.map((width, column) => (heading[column] === whole ? 0 : width))
+    const among = Math.max(...cuttable) > WORDS_WIDTH_MIN ? cuttable : widths
+    const widest = among.indexOf(Math.max(...among))
     widths[widest] = (widths[widest] ?? 1) - 1
   }
   const pad = (text: string, width: number): string => {

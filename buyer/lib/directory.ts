@@ -1,93 +1,58 @@
-/** Asking a directory over GraphQL. Its answers are for reading: what is paid is read from the chain. */
-import { z } from 'zod'
-import { parseAddress, type Address } from '../../chain/types.ts'
-import { cleanText } from '../../protocol/text.ts'
-import { utf8 } from '../../protocol/bytes.ts'
+/**
+ * Asking a directory over GraphQL, one bounded exchange a question. Its answers are for reading: what is paid, and to
+ * whom, is read from the contract.
+ */
+import type { Address, Hex } from '../../chain/types.ts'
+import type { Network } from '../../effects/network.ts'
+import type { DirectoryMeta, DirectoryOrder, DirectoryVendor } from '../../protocol/directory/answers.ts'
+import {
+  type AnswerTo,
+  type DocumentName,
+  questionBody,
+  readAnswer,
+  type Variables,
+} from '../../protocol/directory/questions.ts'
 import { parseJson } from '../../protocol/json.ts'
-import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
-import type { BuyerEffects } from './effects.ts'
-import type { Found, SearchQuery } from './search.ts'
 import { DIRECTORY_BYTES_MAX, DIRECTORY_TIMEOUT_MS } from './limits.ts'
+import { wishOf, type SearchQuery, type Wish } from './wish.ts'
 
-const DOCUMENT = `query Search($search: String, $filter: VendorFilter, $first: Int!) {
-  _meta { chainId registry completeness { complete } }
-  vendors(search: $search, filter: $filter, first: $first) {
-    totalCount
-    nodes {
-      uri
-      profile { title description serviceTypes regions }
-      plans(filter: { onSale: true }, first: 50) {
-        nodes { planId title { text } token price periodSeconds maxPeriods settlement }
-      }
-    }
-  }
-}`
-
-const clean = z
-  .string()
-  .max(64 * 1024)
-  .transform((text) => cleanText(utf8(text)))
-const words = z.array(clean).max(64)
-const address = z.string().transform((text, context): Address => {
-  const parsed = parseAddress(text)
-  if (!parsed) context.addIssue({ code: 'custom', message: 'not an address' })
-  return parsed ?? z.NEVER
-})
-const amount = z
-  .string()
-  .regex(/^\d{1,39}$/)
-  .transform((text) => BigInt(text))
-
-const planSchema = z
-  .object({
-    planId: z.int().min(1),
-    title: z.object({ text: clean }),
-    token: address.nullable(),
-    price: amount,
-    periodSeconds: z.int().min(1),
-    maxPeriods: z.int().min(1),
-    settlement: z.enum(['INSTANT', 'STREAMED']),
-  })
-  .transform(({ title, token, settlement, ...plan }) => ({
-    ...plan,
-    title: title.text,
-    token: token ?? undefined,
-    settlement: settlement === 'INSTANT' ? ('Instant' as const) : ('Streamed' as const),
-  }))
-
-const vendorSchema = z
-  .object({
-    uri: z.string().refine((text) => isVendorUri(text)),
-    profile: z.object({ title: clean, description: clean, serviceTypes: words, regions: words }),
-    plans: z.object({ nodes: z.array(planSchema).max(100) }),
-  })
-  .transform(({ uri, profile, plans }): Found => ({ vendor: uri, ...profile, plans: plans.nodes }))
-
-const answerSchema = z.object({
-  data: z.object({
-    _meta: z.object({
-      chainId: amount,
-      registry: address,
-      completeness: z.object({ complete: z.boolean() }),
-    }),
-    vendors: z.object({ totalCount: z.int().min(0), nodes: z.array(vendorSchema).max(100) }),
-  }),
-})
-
-const isVendorUri = (text: string): boolean => {
-  try {
-    return Boolean(parseVendorUri(text))
-  } catch {
-    return false
-  }
+/** What a directory has to be about; what is left out may be anything. */
+export interface About {
+  readonly chainId?: bigint
+  readonly registry?: Address
+  readonly payments?: Address
 }
 
-export interface DirectoryAnswer {
-  readonly found: readonly Found[]
+export interface VendorsPage {
+  readonly meta: DirectoryMeta
+  readonly vendors: readonly DirectoryVendor[]
+  /** How many there are on all pages. */
   readonly total: number
-  /** Whether the directory can prove that it has seen everything. */
-  readonly complete: boolean
+  /** For `after`, if there is more. */
+  readonly next: string | undefined
+}
+
+/**
+ * All methods throw, beside the signal's reason, ERR_DIRECTORY_UNREACHABLE | ERR_DIRECTORY_ANSWER |
+ * ERR_DIRECTORY_NOT_READY | ERR_DIRECTORY_REFUSED | ERR_DIRECTORY_OTHER_REGISTRY.
+ */
+export interface Directory {
+  /**
+   * Vendors that take orders and have a plan on sale that fits, with those plans.
+   * @throws ERR_SEARCH_INVALID
+   */
+  vendors(query: SearchQuery, signal?: AbortSignal): Promise<VendorsPage>
+  vendor(
+    vendorId: bigint,
+    signal?: AbortSignal,
+  ): Promise<{ readonly meta: DirectoryMeta; readonly vendor: DirectoryVendor | undefined }>
+  /** The order of a key for a plan; undefined if the directory knows of none. */
+  order(
+    key: { readonly vendorId: bigint; readonly planId: number; readonly keyHash: Hex },
+    signal?: AbortSignal,
+  ): Promise<{ readonly meta: DirectoryMeta; readonly order: DirectoryOrder | undefined }>
+  meta(signal?: AbortSignal): Promise<DirectoryMeta>
 }
 
 /** The directory's GraphQL is at `/graphql` below its URL, unless the URL names it already. */
@@ -97,48 +62,127 @@ export const graphqlUrl = (directory: string): URL => {
   return url
 }
 
-/**
- * Searches a directory.
- * @param registry the answer must be about this one
- * @throws ERR_DIRECTORY when it does not answer as a directory of this registry does
- */
-export const searchDirectory = async (
-  { network }: Pick<BuyerEffects, 'network'>,
-  directory: string,
-  { text, serviceType, region, limit }: SearchQuery & { readonly limit: number },
-  registry: Address | undefined,
-  signal?: AbortSignal,
-): Promise<DirectoryAnswer> => {
-  const filter = {
-    active: true,
-    plan: { onSale: true },
-    ...(serviceType && { serviceType }),
-    ...(region && { region }),
+/** @throws ERR_DIRECTORY_OTHER_REGISTRY */
+export const refuseOther = (meta: DirectoryMeta, about: About): void => {
+  if (about.chainId !== undefined && meta.chainId !== about.chainId) {
+    throw new BuyerError('ERR_DIRECTORY_OTHER_REGISTRY', `the directory is about another chain, ${meta.chainId}`)
   }
-  const variables = { first: limit, filter, ...(text && { search: text }) }
-  let body: unknown
-  try {
-    const request = new Request(graphqlUrl(directory), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json' },
-      body: JSON.stringify({ query: DOCUMENT, variables }),
-    })
+  const isOther =
+    (about.registry && meta.registry !== about.registry) || (about.payments && meta.payments !== about.payments)
+  if (isOther) throw new BuyerError('ERR_DIRECTORY_OTHER_REGISTRY', 'the directory is about another registry')
+}
+
+const nonsense = (): BuyerError =>
+  new BuyerError('ERR_DIRECTORY_ANSWER', 'what the directory answers is not what was asked')
+
+/** @param url of a directory, or of its GraphQL */
+export const createDirectory = ({ network }: { readonly network: Network }, url: string, about: About): Directory => {
+  const endpoint = graphqlUrl(url)
+
+  const exchange = async (body: string, signal?: AbortSignal): Promise<unknown> => {
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json, application/json',
+    }
     const limits = { timeoutMs: DIRECTORY_TIMEOUT_MS, bodyBytesMax: DIRECTORY_BYTES_MAX, ...(signal ? { signal } : {}) }
-    const response = await network.fetch(request, limits)
-    body = parseJson(new Uint8Array(await response.arrayBuffer()))
-  } catch (cause) {
-    if (signal?.aborted || !(cause as { code?: string }).code) throw cause
-    throw new BuyerError('ERR_DIRECTORY', 'the directory does not answer', { cause })
+    try {
+      const response = await network.fetch(new Request(endpoint, { method: 'POST', headers, body }), limits)
+      return parseJson(new Uint8Array(await response.arrayBuffer()))
+    } catch (cause) {
+      const { code } = cause as { readonly code?: string }
+      if (signal?.aborted || code === undefined) throw cause
+      if (code === 'ERR_JSON_INVALID' || code === 'ERR_NETWORK_BODY_TOO_LARGE') throw nonsense()
+      throw new BuyerError('ERR_DIRECTORY_UNREACHABLE', `the directory does not answer (${code})`, { cause })
+    }
   }
-  const answer = answerSchema.safeParse(body)
-  if (!answer.success) throw new BuyerError('ERR_DIRECTORY', 'the directory gave an answer that is none')
-  const { _meta, vendors } = answer.data.data
-  if (registry && _meta.registry !== registry) {
-    throw new BuyerError('ERR_DIRECTORY', 'the directory is about another registry')
+
+  const ask = async <Name extends DocumentName>(
+    name: Name,
+    variables: Variables[Name],
+    signal?: AbortSignal,
+  ): Promise<AnswerTo<Name>> => {
+    const read = readAnswer(name, await exchange(questionBody(name, variables), signal))
+    if (read.kind === 'nonsense') throw nonsense()
+    if (read.kind === 'refused') {
+      const code = read.retryable ? 'ERR_DIRECTORY_NOT_READY' : 'ERR_DIRECTORY_REFUSED'
+      throw new BuyerError(code, `the directory refuses to answer (${read.code})`)
+    }
+    refuseOther(read.answer._meta, about)
+    return read.answer
   }
-  const prefix = `chrove:eip155:${_meta.chainId}:${_meta.registry}/`
-  if (!vendors.nodes.every(({ vendor }) => vendor.startsWith(prefix))) {
-    throw new BuyerError('ERR_DIRECTORY', 'the directory named vendors of another registry than its own')
+
+  return {
+    async vendors(query, signal) {
+      const wish = wishOf(query)
+      const { _meta: meta, vendors } = await ask('vendors', variablesOf(wish), signal)
+      const { nodes, totalCount, pageInfo } = vendors
+      refuseStrangers(meta, nodes)
+      const next = pageInfo.hasNextPage ? pageInfo.endCursor : undefined
+      const leadsNowhere = pageInfo.hasNextPage && (nodes.length === 0 || next === undefined || next === wish.after)
+      if (leadsNowhere || nodes.length > wish.limit) throw nonsense()
+      return { meta, vendors: nodes, total: totalCount, next }
+    },
+
+    async vendor(vendorId, signal) {
+      const { _meta: meta, vendor } = await ask('vendor', { id: String(vendorId) }, signal)
+      refuseStrangers(meta, vendor ? [vendor] : [])
+      if (vendor && !vendor.vendor.endsWith(`/${vendorId}`)) throw nonsense()
+      return { meta, vendor }
+    },
+
+    async order({ vendorId, planId, keyHash }, signal) {
+      const { _meta: meta, order } = await ask('order', { vendorId: String(vendorId), planId, keyHash }, signal)
+      const isOther = order && (order.vendorId !== vendorId || order.planId !== planId || order.keyHash !== keyHash)
+      if (isOther) throw nonsense()
+      return { meta, order }
+    },
+
+    meta: async (signal) => (await ask('meta', {}, signal))._meta,
   }
-  return { found: vendors.nodes, total: vendors.totalCount, complete: _meta.completeness.complete }
+}
+
+/** A directory of one registry could name vendors of another, for people to buy from. */
+const refuseStrangers = (meta: DirectoryMeta, vendors: readonly DirectoryVendor[]): void => {
+  const prefix = `chrove:eip155:${meta.chainId}:${meta.registry}/`
+  const names = new Set(vendors.map(({ vendor }) => vendor))
+  if (names.size === vendors.length && vendors.every(({ vendor }) => vendor.startsWith(prefix))) return
+  throw new BuyerError('ERR_DIRECTORY_ANSWER', 'the directory names vendors that are not of its registry')
+}
+
+const orderings = {
+  price: { field: 'PRICE', direction: 'ASC' },
+  age: { field: 'CREATED', direction: 'ASC' },
+  uptime: { field: 'UPTIME', direction: 'DESC' },
+} as const
+
+const orderOf = ({ order, comparedIn }: Wish): Variables['vendors']['orderBy'] => {
+  if (order === undefined) return undefined
+  return order === 'volume' ? { field: 'VOLUME', direction: 'DESC', token: comparedIn } : orderings[order]
+}
+
+const variablesOf = (wish: Wish): Variables['vendors'] => {
+  const { text, phrases, serviceType, region, token, maxPricePerDay, reachable, verified, after } = wish
+  const plan = {
+    onSale: true,
+    ...(token && { token }),
+    ...(maxPricePerDay !== undefined && { maxPricePerDay: String(maxPricePerDay) }),
+  }
+  const orderBy = orderOf(wish)
+  return {
+    filter: {
+      active: true,
+      plan,
+      ...(serviceType !== undefined && { serviceType }),
+      ...(region !== undefined && { region }),
+      ...(reachable && { reachable }),
+      ...(verified && { verified }),
+    },
+    ...(text !== undefined && phrases.length > 0 && { search: text }),
+    ...(orderBy && { orderBy }),
+    plan,
+    ...(wish.order === 'price' && { planOrder: orderings.price }),
+    tokens: [wish.comparedIn],
+    first: wish.limit,
+    ...(after !== undefined && { after }),
+  }
 }

@@ -19,25 +19,30 @@ import { SIGNED_VALID_SECONDS } from './limits.ts'
 import { openMarket, type Market } from './market.ts'
 import { prepare, type Offer, type Wanted } from './offer.ts'
 import { listOrders, type OrderView } from './orders.ts'
-import { search, type SearchQuery, type SearchResult } from './search.ts'
+import { search, type SearchResult } from './search.ts'
 import { quoteSignedOrder, sendSignedOrder, type Delivered, type Delivery, type DeliverOptions } from './send-signed.ts'
 import { show, type VendorView } from './show.ts'
 import { findUnacknowledged } from './unacknowledged.ts'
+import type { SearchQuery } from './wish.ts'
 
 export type { BuyOptions, Caps, Purchased, QuoteOptions, SignedOffer, SignOptions } from './buy.ts'
+export { createDirectory, type About, type Directory, type VendorsPage } from './directory.ts'
 export type { BuyerEffects } from './effects.ts'
 export type { Cancelled } from './cancel.ts'
 export type { CollectOptions, Credentials } from './collect.ts'
 export type { PurchaseName } from './journal.ts'
 export type { TokenBook } from './market.ts'
 export type { Offer, TokenOffer, Wanted } from './offer.ts'
+export type { FromDirectory, Origin } from './origin.ts'
 export type { OrderStanding, OrderView } from './orders.ts'
 export type { PayBy, PayWish } from './pay-by.ts'
+export type { Observed } from '../../protocol/directory/answers.ts'
 export type { EndpointReport } from '../../protocol/examine-endpoint.ts'
 export type { Bought } from './purchase.ts'
-export type { Found, FoundPlan, SearchQuery, SearchResult } from './search.ts'
+export type { Found, FoundPlan, SearchResult } from './search.ts'
 export type { Delivered, Delivery, DeliverOptions } from './send-signed.ts'
 export type { VendorView } from './show.ts'
+export type { SearchOrder, SearchQuery } from './wish.ts'
 
 export interface BuyerSettings {
   /** The registry to deal with; needed for all but searching a directory. */
@@ -159,7 +164,7 @@ export const createBuyer = (effects: BuyerEffects, settings: BuyerSettings): Buy
     search: (query, signal) => search(effects, { ...settings, market }, query, signal),
 
     async show(vendor, signal) {
-      return show(effects, await market(signal), vendor, signal)
+      return show(effects, await market(signal), settings.directory, vendor, signal)
     },
 
     async quote(wanted, options = {}) {

@@ -6,11 +6,17 @@ export const VENDOR_TIMEOUT_MS = 20_000
 /** One exchange with a directory, milliseconds. */
 export const DIRECTORY_TIMEOUT_MS = 15_000
 
-/** A page of a hundred vendors with their profiles is under 600 KiB. */
-export const DIRECTORY_BYTES_MAX = 2 * 1024 * 1024
+/** A page of a hundred vendors that have as many words, plans and endpoints as they may is about 4 MiB. */
+export const DIRECTORY_BYTES_MAX = 6 * 1024 * 1024
+
+/** A directory whose newest block is older than the chain's by more is told of, seconds: it may miss what is new. */
+export const DIRECTORY_LAG_SECONDS = 300
 
 /** Vendors in one answer to a search: a page of the directory, and what a person reads. */
 export const FOUND_MAX = 100
+
+/** Plans that are told of each of them, as in `protocol/directory/documents/vendors.graphql`. */
+export const FOUND_PLANS_MAX = 40
 
 /** Vendors read one by one from the contract when there is no directory: each is a call to the node. */
 export const CONTRACT_SEARCH_MAX = 1000

@@ -1,22 +1,22 @@
 /** Finding vendors: through a directory, or from the contract alone. */
 import type { Settlement } from '../../chain/abi.ts'
-import { ZERO_ADDRESS, type Address } from '../../chain/types.ts'
-import { formatVendorUri } from '../../protocol/vendor-uri.ts'
-import { BuyerError } from '../errors.ts'
-import { searchDirectory } from './directory.ts'
+import { parseAddress, type Address } from '../../chain/types.ts'
+import { nowSeconds } from '../../effects/clock.ts'
+import { pricePerDay } from '../../protocol/amount.ts'
+import type { DirectoryVendor, Observed } from '../../protocol/directory/answers.ts'
+import { isContractCursor, searchContract } from './contract-search.ts'
+import { createDirectory, refuseOther } from './directory.ts'
 import type { BuyerEffects } from './effects.ts'
-import { CONTRACT_SEARCH_AT_ONCE, CONTRACT_SEARCH_MAX, FOUND_MAX } from './limits.ts'
 import { readTokens, type Market, type TokenBook } from './market.ts'
-import { readProfile } from '../../protocol/profile.ts'
-
-export interface SearchQuery {
-  /** Words that all must occur in title, description, service types or regions. */
-  readonly text?: string
-  readonly serviceType?: string
-  readonly region?: string
-  /** 1 to 100. */
-  readonly limit?: number
-}
+import {
+  fromDirectory,
+  ifReachable,
+  isDirectoryError,
+  type FromContract,
+  type FromDirectory,
+  type Origin,
+} from './origin.ts'
+import { wishOf, type SearchQuery, type Wish } from './wish.ts'
 
 export interface FoundPlan {
   readonly planId: number
@@ -26,11 +26,13 @@ export interface FoundPlan {
   /** Smallest units for one period. */
   readonly price: bigint
   readonly periodSeconds: number
+  /** Smallest units for 86,400 seconds, rounded up. */
+  readonly pricePerDay: bigint
   readonly maxPeriods: number
   readonly settlement: Settlement
 }
 
-/** A vendor that takes orders, with its plans on sale; the words are the vendor's own, made safe to show. */
+/** A vendor that takes orders, with its plans that fit; the words are the vendor's own, made safe to show. */
 export interface Found {
   /** Vendor URI. */
   readonly vendor: string
@@ -39,20 +41,30 @@ export interface Found {
   readonly serviceTypes: readonly string[]
   readonly regions: readonly string[]
   readonly plans: readonly FoundPlan[]
+  /** How many plans fit, of which `plans` may be the first. */
+  readonly planTotal: number
+  /** What only a directory can tell. */
+  readonly observed?: Observed
 }
 
-export interface SearchResult {
-  readonly source: 'directory' | 'contract'
+/** A page of what was found. */
+export interface Page {
   readonly found: readonly Found[]
-  /** What the tokens are that plans are priced in, as far as the chain could be asked. */
-  readonly tokens: TokenBook
-  /** How many there are, of which `found` may be the first. */
+  /** How many there are on all pages. */
   readonly total: number
-  /** Whether all vendors were looked at, provably. */
+  /** For `after` of the next page, if there is one. */
+  readonly next: string | undefined
+  /** Whether all vendors were looked at; in a directory's own words if it is the source. */
   readonly complete: boolean
-  /** Why a directory that is set was not used. */
-  readonly directoryFault?: string
+  /** Members of the query that the source can tell nothing of: they were left out of account. */
+  readonly ignored: readonly ('reachable' | 'verified' | 'order')[]
 }
+
+export type SearchResult = Origin &
+  Page & {
+    /** What the tokens are that plans are priced in, as far as the chain could be asked. */
+    readonly tokens: TokenBook
+  }
 
 export interface SearchSettings {
   readonly directory?: string
@@ -61,17 +73,21 @@ export interface SearchSettings {
   market(signal?: AbortSignal): Promise<Market>
 }
 
+type Effects = Pick<BuyerEffects, 'clock' | 'network' | 'log'>
+
 /**
- * Searches the directory, and the contract when there is none, or it fails.
- * @throws ChainError when the contract cannot be read either
+ * Searches the directory, and the contract when there is none, or it fails. From a place that only the directory knows,
+ * `after`, nobody else can go on: then its failure is the result.
+ * @throws ERR_SEARCH_INVALID | ERR_CURSOR; with `after`, what `Directory` throws; ChainError when the contract cannot be
+ * read either
  */
 export const search = async (
-  effects: Pick<BuyerEffects, 'network' | 'log'>,
+  effects: Effects,
   settings: SearchSettings,
   query: SearchQuery,
   signal?: AbortSignal,
 ): Promise<SearchResult> => {
-  const result = await searchAnywhere(effects, settings, query, signal)
+  const result = await searchAnywhere(effects, settings, wishOf(query), signal)
   return { ...result, tokens: await tokensOf(settings, result.found, signal) }
 }
 
@@ -83,82 +99,62 @@ const tokensOf = async (
 ): Promise<TokenBook> => {
   const tokens = found.flatMap(({ plans }) => plans).flatMap(({ token }) => token ?? [])
   if (tokens.length === 0) return new Map()
-  try {
-    return await readTokens(await settings.market(signal), tokens, signal)
-  } catch (error) {
-    // A directory can be searched without a chain.
-    if (signal?.aborted || !(error as { code?: string }).code) throw error
-    return new Map()
-  }
+  const read = async () => readTokens(await settings.market(signal), tokens, signal)
+  return (await ifReachable(read, signal)) ?? new Map()
 }
 
 const searchAnywhere = async (
-  effects: Pick<BuyerEffects, 'network' | 'log'>,
+  effects: Effects,
   settings: SearchSettings,
-  query: SearchQuery,
+  wish: Wish,
   signal?: AbortSignal,
-): Promise<Omit<SearchResult, 'tokens'>> => {
-  const bounded = { ...query, limit: Math.min(Math.max(query.limit ?? FOUND_MAX, 1), FOUND_MAX) }
-  if (settings.directory === undefined) return searchContract(await settings.market(signal), bounded, signal)
+): Promise<Origin & Page> => {
+  const readContract = async (why: Omit<FromContract, 'source'>): Promise<FromContract & Page> => ({
+    source: 'contract',
+    ...why,
+    ...(await searchContract(await settings.market(signal), wish, signal)),
+  })
+  if (settings.directory === undefined) return readContract({ because: 'ERR_DIRECTORY_UNSET' })
+  if (isContractCursor(wish.after)) return readContract({ because: 'ERR_CURSOR_OF_CONTRACT' })
   try {
-    const answer = await searchDirectory(effects, settings.directory, bounded, settings.registry, signal)
-    return { source: 'directory', ...answer }
+    return await askDirectory(effects, { ...settings, directory: settings.directory }, wish, signal)
   } catch (error) {
-    if (!(error instanceof BuyerError)) throw error
+    if (!isDirectoryError(error)) throw error
     effects.log.warn('directory-failed', { code: error.code })
-    const result = await searchContract(await settings.market(signal), bounded, signal)
-    return { ...result, directoryFault: error.message }
+    if (wish.after !== undefined) throw error
+    return readContract({ because: error.code, directoryFault: error.message })
   }
 }
 
-const searchContract = async (
-  market: Market,
-  query: SearchQuery & { readonly limit: number },
+const askDirectory = async (
+  effects: Effects,
+  settings: SearchSettings & { readonly directory: string },
+  wish: Wish,
   signal?: AbortSignal,
-): Promise<Omit<SearchResult, 'tokens'>> => {
-  const count = Number(await market.reader.vendorCount(market.registry, 'latest', signal))
-  const ids = Array.from({ length: Math.min(count, CONTRACT_SEARCH_MAX) }, (_, index) => BigInt(index + 1))
-  const matching: Found[] = []
-  for (let start = 0; start < ids.length; start += CONTRACT_SEARCH_AT_ONCE) {
-    const some = ids.slice(start, start + CONTRACT_SEARCH_AT_ONCE)
-    const read = await Promise.all(some.map((vendorId) => readVendor(market, vendorId, signal)))
-    matching.push(...read.filter((vendor) => vendor !== undefined).filter((vendor) => matches(vendor, query)))
+): Promise<FromDirectory & Page> => {
+  const lookAtChain = async () => {
+    const market = await settings.market(signal)
+    return { market, head: await market.rpc.block('latest', signal) }
   }
-  const found = matching.slice(0, query.limit)
-  return { source: 'contract', found, total: matching.length, complete: count <= CONTRACT_SEARCH_MAX }
+  const about = settings.registry === undefined ? {} : { registry: settings.registry }
+  const [{ meta, vendors, total, next }, seen] = await Promise.all([
+    createDirectory(effects, settings.directory, about).vendors(wish, signal),
+    ifReachable(lookAtChain, signal),
+  ])
+  if (seen) refuseOther(meta, seen.market)
+  const origin = fromDirectory(meta, nowSeconds(effects.clock), seen?.head)
+  const complete = meta.complete && meta.gapCount === 0
+  return { ...origin, found: vendors.map(foundOf), total, next, complete, ignored: [] }
 }
 
-const readVendor = async (market: Market, vendorId: bigint, signal?: AbortSignal): Promise<Found | undefined> => {
-  const { vendor, plans } = await market.reader.listing(market.registry, vendorId, 'latest', signal)
-  const onSale = plans
-    .map(({ title, token, ...plan }, index) => ({
-      planId: index + 1,
-      title: title.text,
-      token: token === ZERO_ADDRESS ? undefined : token,
-      price: plan.price,
-      periodSeconds: plan.periodSeconds,
-      maxPeriods: plan.maxPeriods,
-      settlement: plan.settlement,
-      onSale: plan.onSale,
-    }))
-    .filter((plan) => plan.onSale)
-    .map(({ onSale: _onSale, ...plan }) => plan)
-  if (!vendor.active || onSale.length === 0) return undefined
-  const uri = formatVendorUri({ chainId: market.chainId, registry: market.registry, vendorId })
-  // The same members as a directory's answer has.
-  const { title, description, serviceTypes, regions } = readProfile(vendor.profile)
-  return { vendor: uri, title, description, serviceTypes, regions, plans: onSale }
-}
-
-const matches = (
-  { title, description, serviceTypes, regions }: Found,
-  { text = '', serviceType, region }: SearchQuery,
-): boolean => {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean)
-  const said = [title, description, ...serviceTypes, ...regions].join('\n').toLowerCase()
-  return (
-    words.every((word) => said.includes(word)) &&
-    (serviceType === undefined || serviceTypes.includes(serviceType.toLowerCase())) &&
-    (region === undefined || regions.includes(region.toLowerCase()))
-  )
-}
+const foundOf = ({ vendor, profile, plans, planTotal, observed }: DirectoryVendor): Found => ({
+  vendor,
+  ...profile,
+  plans: plans.map(({ onSale: _onSale, token, ...plan }) => ({
+    ...plan,
+    token: token && parseAddress(token),
+    pricePerDay: pricePerDay(plan.price, plan.periodSeconds),
+  })),
+  planTotal,
+  observed,
+})

@@ -88,6 +88,8 @@ export interface TestMarket {
   answer: Answering
   /** Payment methods of the vendor's price document. */
   methods: PriceContent['PaymentChannels']
+  /** Reaches the vendor, and nobody else. */
+  readonly network: Network
   /** Requests that reached the vendor. */
   readonly requests: string[]
   passSeconds(seconds: number): Promise<void>
@@ -102,18 +104,6 @@ const signTime = (tsSeconds: number) => jose.sign(utf8(String(tsSeconds)), SIGNI
 const readBytecode = (): Hex =>
   (JSON.parse(readFileSync('artifacts/contracts/VendorRegistry.sol/VendorRegistry.json', 'utf8')) as { bytecode: Hex })
     .bytecode
-
-const networkOf = (market: TestMarket, honest: (request: Request) => Promise<Response>): Network => ({
-  fetch: async (request) => {
-    market.requests.push(`${request.method} ${request.url.split('?')[0]}`)
-    if (new URL(request.url).host !== 'vendor.example:8080') {
-      throw new NetworkError('ERR_NETWORK_UNREACHABLE', 'nothing answers')
-    }
-    return market.answer(request, honest)
-  },
-  connect: () => Promise.reject(new NetworkError('ERR_NETWORK_UNREACHABLE', 'nothing answers')),
-  listen: () => Promise.reject(new NetworkError('ERR_NETWORK_ADDRESS_IN_USE', 'nothing listens here')),
-})
 
 export const openTestMarket = async (): Promise<TestMarket> => {
   const edr: Edr = await openEdr()
@@ -163,6 +153,17 @@ export const openTestMarket = async (): Promise<TestMarket> => {
     `0x${((await chain.request('eth_call', [registryCall(registry, 'payments'), 'latest'])) as string).slice(-40)}`,
   ) as Address
 
+  const network: Network = {
+    fetch: async (request) => {
+      market.requests.push(`${request.method} ${request.url.split('?')[0]}`)
+      if (new URL(request.url).host !== 'vendor.example:8080') {
+        throw new NetworkError('ERR_NETWORK_UNREACHABLE', 'nothing answers')
+      }
+      return market.answer(request, (asked) => honestVendor(market, asked))
+    },
+    connect: () => Promise.reject(new NetworkError('ERR_NETWORK_UNREACHABLE', 'nothing answers')),
+    listen: () => Promise.reject(new NetworkError('ERR_NETWORK_ADDRESS_IN_USE', 'nothing listens here')),
+  }
   const market: TestMarket = {
     registry,
     payments,
@@ -171,6 +172,7 @@ export const openTestMarket = async (): Promise<TestMarket> => {
     chain,
     fundedKey: buyerAccount.privateKey,
     files: new Map(),
+    network,
     requests: [],
     answer: (request, honest) => honest(request),
     methods: [],
@@ -236,7 +238,7 @@ const startBuyer = (market: TestMarket, plan: StartPlan): Incarnation => {
     log: silentLog,
     // Different bytes each time are all that is needed.
     random: { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)).fill(++drawn & 255, 0, 1) },
-    network: networkOf(market, (request) => honestVendor(market, request)),
+    network: market.network,
   }
   const buyer = createBuyer(effects, {
     registry: market.registry,

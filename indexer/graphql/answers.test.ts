@@ -25,6 +25,8 @@ describe('an answer that was given before', () => {
     await db.destroy()
     assert.equal(await (await post({ query: VENDORS })).text(), first)
     assert.equal(await (await graphql(get(VENDORS))).text(), first)
+    const persistedQuery = { version: 1, sha256Hash: 'whatever' }
+    assert.equal(await (await post({ query: VENDORS, extensions: { persistedQuery } })).text(), first, 'named, too')
     assert.equal(codesOf((await (await post({ query: '{ vendor(id: 1) { id } }' })).json()) as Answer<null>).length, 1)
   })
 

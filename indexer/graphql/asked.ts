@@ -75,7 +75,9 @@ const fromParameters = (
   const { operationName, variables, documentId, extensions } = parameters
   const query = allowed ? allowed.find(parameters) : parameters.query
   if (typeof query !== 'string') return undefined
-  if (!allowed && (!isAbsent(documentId) || !isAbsent(extensions))) return undefined
+  if (!allowed && !isAbsent(documentId)) return undefined
+  // Clients name a document beside its text, for servers that go by names; nothing else there means anything here.
+  if (!isAbsent(extensions) && !isObject(extensions)) return undefined
   if (!isAbsent(operationName) && typeof operationName !== 'string') return undefined
   if (!isAbsent(variables) && !isObject(variables)) return undefined
   return {

@@ -5,11 +5,11 @@ import SqliteDatabase from 'better-sqlite3'
 import fc from 'fast-check'
 import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { readProfile } from '../../protocol/profile.ts'
+import { encodePhrase, phrasesOf, wordsOf } from '../../protocol/words.ts'
 import type { PlanState, VendorState } from '../fold.ts'
 import type { Database } from '../schema.ts'
 import { openStore } from '../store.ts'
 import { genesis, leadAlong, type Operation, type Sealed, SOURCE, text } from '../testing.ts'
-import { encodePhrase, phrasesOf, wordsOf } from '../words.ts'
 import { foldBatch } from '../working-set.ts'
 import { vendorList } from './lists.ts'
 import { pageRequest, readPage } from './page.ts'
@@ -47,7 +47,7 @@ const expected = (chain: readonly Sealed[], search: string): string[] => {
     0n,
     chain.flatMap(({ events }) => events),
   )
-  const phrases = phrasesOf(search)
+  const phrases = phrasesOf(search) ?? []
   const holds = (where: string, phrase: readonly string[]) => ` ${where}`.includes(` ${phrase.join(' ')}`)
   const spell = (value: string) => encodePhrase(wordsOf(value)).trimStart()
   const found = [...standings.vendors.values()].flatMap((vendor) => {

@@ -4,9 +4,9 @@
  */
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { utf8 } from '../../protocol/bytes.ts'
-import { SEARCH_LENGTH_MAX, SEARCH_WORDS_MAX, WORD_COUNT_MAX } from '../limits.ts'
+import { phrasesOf, SEARCH_BOUNDS } from '../../protocol/words.ts'
+import { WORD_COUNT_MAX } from '../limits.ts'
 import type { Database } from '../schema.ts'
-import { phrasesOf } from '../words.ts'
 import { type Moment, standsAt } from './block-at.ts'
 import { queryError } from './errors.ts'
 
@@ -36,11 +36,8 @@ export const readSearch = async (
   search: string | null | undefined,
 ): Promise<Search | undefined> => {
   if (search == null) return undefined
-  const phrases = search.length > SEARCH_LENGTH_MAX ? [] : phrasesOf(search)
-  if (search.length > SEARCH_LENGTH_MAX || phrases.flat().length > SEARCH_WORDS_MAX) {
-    const bounds = `at most ${SEARCH_WORDS_MAX} words and ${SEARCH_LENGTH_MAX} characters`
-    throw queryError('ERR_SEARCH_INVALID', `a search has ${bounds}`)
-  }
+  const phrases = phrasesOf(search)
+  if (!phrases) throw queryError('ERR_SEARCH_INVALID', SEARCH_BOUNDS)
   if (phrases.length === 0) return undefined
   if (phrases.some((words) => words.length === 0)) return { phrases: [], parts: [sql`1 = 0`], isCommon: false }
   const ranges = phrases.flatMap((words) =>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encodePhrase, phrasesOf, planWords, vendorWords, wordRows, wordsOf } from './words.ts'
+import { distanceFrom, encodePhrase, phrasesOf, planWords, vendorWords, wordsOf } from './words.ts'
 
 describe('words', () => {
   it('are letters, marks and digits in a row, in any case and compatibility form', () => {
@@ -44,6 +44,30 @@ describe('words', () => {
     assert.equal(words.length, 1024)
     assert.deepEqual(words.slice(599, 604), ['t599', 'proxy', 'eu', 'west', 'd0'])
     assert.equal(planWords(many('p', 600)).length, 128)
-    assert.equal(wordRows(1n, ['a', 'b', 'a']).length, 2)
+  })
+})
+
+describe('a search', () => {
+  const said = { title: 'Paper Boat', description: 'floats quickly', serviceTypes: ['proxy'], regions: ['eu-west'] }
+  const distance = (search: string) => distanceFrom(phrasesOf(search) ?? [], said, ['One hour'])
+
+  it('finds what begins a word, in all that is said', () => {
+    for (const search of ['', 'boat', 'flo', 'prox', 'EU-west', 'hour', 'paper one quick']) {
+      assert.notEqual(distance(search), undefined, search)
+    }
+    for (const search of ['oat', 'west-eu', 'paper sea', 'hour-one', '%', 'boat !']) {
+      assert.equal(distance(search), undefined, search)
+    }
+  })
+
+  it('is nearer to a title that has its words, and nearest to one that has them whole', () => {
+    assert.deepEqual(['boat', 'boa', 'proxy', 'boat pap floats', ''].map(distance), [0, 1, 2, 3, 0])
+  })
+
+  it('has at most 16 words and 256 characters', () => {
+    assert.equal(phrasesOf('a '.repeat(16))?.length, 16)
+    assert.equal(phrasesOf('a '.repeat(17)), undefined)
+    assert.equal(phrasesOf('a'.repeat(256))?.length, 1)
+    assert.equal(phrasesOf('a'.repeat(257)), undefined)
   })
 })
