@@ -24,8 +24,8 @@ export interface EmbeddedChain {
   close(): Promise<void>
 }
 
-/** @param port of JSON-RPC on 127.0.0.1; any when left out or not free */
-export const startEmbeddedChain = async (port?: number): Promise<EmbeddedChain> => {
+/** @param port of JSON-RPC on 127.0.0.1; another is taken where it is not free */
+export const startEmbeddedChain = async (port = 0): Promise<EmbeddedChain> => {
   const connection = await network.create({
     override: {
       mining: { auto: true, interval: BLOCK_INTERVAL_MS },

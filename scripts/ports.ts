@@ -22,9 +22,9 @@ const isFree = (port: number): Promise<boolean> =>
     })
   })
 
-/** The wanted port of loopback if it is free, else any that is. */
-export const freePort = async (wanted?: number): Promise<number> => {
-  if (wanted !== undefined && (await isFree(wanted))) return wanted
+/** The wanted port of loopback if it is free, else, and for 0, any that is. */
+export const freePort = async (wanted = 0): Promise<number> => {
+  if (wanted !== 0 && (await isFree(wanted))) return wanted
   for (let tries = 0; tries < COUNT; tries++) {
     const port = FIRST + next
     next = (next + 1) % COUNT

@@ -49,7 +49,7 @@ const main = async (): Promise<number> => {
   const stopped = stopSignal()
 
   try {
-    const wanted = (port: number) => (once ? undefined : port)
+    const wanted = (port: number) => (once ? 0 : port)
     story.chapter('A chain, and the contracts that nobody can take down')
     const chain = await story.timed('chain', () => startEmbeddedChain(wanted(PORTS.chain)))
     closers.push(() => chain.close())

@@ -13,6 +13,7 @@ import { orderIdOf, registryCall } from '../chain/contracts.ts'
 import { isCaughtUp } from '../chain/run-steps.ts'
 import { ZERO_ADDRESS, type Address, type Hex } from '../chain/types.ts'
 import { sha256 } from '../effects/digest-node.ts'
+import { noHeads } from '../effects/heads.ts'
 import { silentLog } from '../effects/log.ts'
 import type { Network } from '../effects/network.ts'
 import { createRandom } from '../effects/random.ts'
@@ -83,6 +84,7 @@ const openIndexer = async (
       },
       random: createRandom(),
       chain,
+      heads: noHeads,
       sql: { dialect: () => new SqliteDialect({ database: new SqliteDatabase(':memory:') }) },
       log: silentLog,
       sha256,

@@ -54,9 +54,9 @@ before(async () => {
   await mintDollars(chain)
   const [shop] = shops
   assert.ok(shop)
-  const vendor = await openShop(shop, 0, chain, folder, {})
+  const vendor = await openShop(shop, 0, chain, folder, { http: 0, socks5: 0 })
   closers.push(() => vendor.serving.stop())
-  const directory = await startDirectory(chain, folder)
+  const directory = await startDirectory(chain, folder, 0)
   closers.push(() => directory.close())
   // What docs/deploy.md deploys to: a chain of the reader's, and one that says it is Sepolia.
   const anvil = await startAnvil()

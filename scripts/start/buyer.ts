@@ -15,7 +15,7 @@ export interface BuyerOptions {
   readonly page: Page
   readonly story: Story
   /** Wanted for the local proxy. */
-  readonly proxyPort?: number | undefined
+  readonly proxyPort: number
 }
 
 export interface BoughtProxy {

@@ -21,11 +21,7 @@ export interface RunningDirectory {
   close(): Promise<void>
 }
 
-export const startDirectory = async (
-  chain: EmbeddedChain,
-  folder: string,
-  port?: number,
-): Promise<RunningDirectory> => {
+export const startDirectory = async (chain: EmbeddedChain, folder: string, port: number): Promise<RunningDirectory> => {
   const network = createNetwork({})
   const effects = {
     clock: createClock(),

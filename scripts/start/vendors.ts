@@ -52,7 +52,7 @@ export const openShop = async (
   index: number,
   chain: EmbeddedChain,
   folder: string,
-  ports: { readonly http?: number | undefined; readonly socks5?: number | undefined },
+  ports: { readonly http: number; readonly socks5: number },
 ): Promise<RunningVendor> => {
   const home = join(folder, `vendor-${index + 1}`)
   const http = await freePort(ports.http)

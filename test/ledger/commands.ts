@@ -5,7 +5,17 @@
 import fc from 'fast-check'
 import { channelIdOf, digestOf } from '../../protocol/typed-data.ts'
 import type { Chain, Role } from './chain.ts'
-import { type Call, type Hex, type Ledger, NATIVE, owedOf, type Settings, type Signature, ZERO } from './model.ts'
+import {
+  type Call,
+  type Hex,
+  type Ledger,
+  NATIVE,
+  owedOf,
+  type PlanTerms,
+  type Settings,
+  type Signature,
+  ZERO,
+} from './model.ts'
 
 const KINDS = [
   ...['buy', 'buy', 'buyWithPermit', 'buyWithAuthorization', 'cancel', 'cancelWithSignature', 'vendorRefund'],
@@ -115,9 +125,13 @@ export const callOf = (ledger: Ledger, chain: Chain, history: History, given: Co
     // How a token names a high s is its own matter.
     return signature.form === 'high-s' ? { ...signature, form: 'none' } : signature
   }
-  const priceOf = (id: number, plan: number): { price: bigint; token: Hex } =>
-    ledger.vendors[id - 1]?.plans[plan - 1]?.terms ?? { price: 1n, token: NATIVE }
-  const periods = wrong === 14 ? 0 : 1 + (c % 9)
+  const termsOf = (id: number, plan: number): Pick<PlanTerms, 'price' | 'token' | 'maxPeriods'> =>
+    ledger.vendors[id - 1]?.plans[plan - 1]?.terms ?? { price: 1n, token: NATIVE, maxPeriods: 1 }
+  /** Often as many as go at once. */
+  const periodsOf = (id: number, plan: number): number => {
+    if (wrong === 14) return 0
+    return a % 4 === 0 ? termsOf(id, plan).maxPeriods : 1 + (c % 9)
+  }
   /** The controller of an order that goes on, else the buyer. */
   const controllerOf = (id: number, plan: number, key: Hex, buyer: Hex): Hex => {
     if (wrong === 15) return ZERO
@@ -125,7 +139,8 @@ export const callOf = (ledger: Ledger, chain: Chain, history: History, given: Co
   }
   const purchaseOf = () => {
     const [id, plan, key, payer] = [vendorId(a), wrong === 17 ? 1 : 3 + (b % 2), keyHash(a), person(b)]
-    const amount = priceOf(id, plan).price * BigInt(periods) + (wrong === 18 ? 1n : 0n)
+    const periods = periodsOf(id, plan)
+    const amount = termsOf(id, plan).price * BigInt(periods) + (wrong === 18 ? 1n : 0n)
     const controller = controllerOf(id, plan, key, payer)
     const until = deadline + 1n
     const named = { vendorId: BigInt(id), planId: plan, keyHash: key, periods, controller }
@@ -139,7 +154,8 @@ export const callOf = (ledger: Ledger, chain: Chain, history: History, given: Co
       return undefined
     case 'buy': {
       const [id, plan, key, buyer] = [vendorId(a), planId(b), keyHash(c), person(a)]
-      const { price, token } = priceOf(id, plan)
+      const { price, token } = termsOf(id, plan)
+      const periods = periodsOf(id, plan)
       const due = token === NATIVE ? price * BigInt(periods) : 0n
       const value = wrong === 20 ? due + 1n : due
       const controller = controllerOf(id, plan, key, buyer)
