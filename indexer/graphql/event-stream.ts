@@ -10,13 +10,19 @@ import { queryError } from './errors.ts'
 
 const HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
 
-const HEARTBEAT = ':\n\n'
-const COMPLETE = 'event: complete\ndata:\n\n'
+const HEARTBEAT = utf8(':\n\n')
+const COMPLETE = utf8('event: complete\ndata:\n\n')
 
-/** JSON has no line breaks of its own. */
-const event = (result: ExecutionResult): string => {
+const written = new WeakMap<ExecutionResult, Uint8Array>()
+
+/** The bytes of an event, made once for all who are told the same. JSON has no line breaks of its own. */
+const event = (result: ExecutionResult): Uint8Array => {
   const id = result.extensions?.resumeId
-  return `event: next\n${typeof id === 'string' ? `id: ${id}\n` : ''}data: ${JSON.stringify(result)}\n\n`
+  const known = written.get(result)
+  if (known) return known
+  const bytes = utf8(`event: next\n${typeof id === 'string' ? `id: ${id}\n` : ''}data: ${JSON.stringify(result)}\n\n`)
+  written.set(result, bytes)
+  return bytes
 }
 
 const refusal = (error: unknown): ExecutionResult => ({
@@ -37,7 +43,7 @@ export const eventStream = (results: AsyncIterable<ExecutionResult>, clock: Cloc
   let makeRoom = () => {}
 
   const tell = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const send = (text: string) => controller.enqueue(utf8(text))
+    const send = (bytes: Uint8Array) => controller.enqueue(bytes)
     const hasRoom = () => (controller.desiredSize ?? 0) > 0
 
     const beat = async () => {

@@ -1,5 +1,6 @@
 /** What subscribers can follow, and how each event becomes an answer of its own. */
 import {
+  type DocumentNode,
   type ExecutionResult,
   createSourceEventStream,
   executeSubscriptionEvent,
@@ -147,36 +148,53 @@ export const subscriptionResolvers = {
   },
 }
 
-/** The contexts of events, each shared by those who are told the same event at about the same time. */
-const sharingContexts = (directory: Directory) => {
-  const contexts = createLru<{ readonly context: RequestContext; readonly writes: unknown; readonly untilMs: number }>(
-    EVENTS_SHARED_MAX,
-    EVENTS_SHARED_MAX,
-  )
+/** What those who are told the same event at about the same time share. */
+interface SharedEvent {
+  readonly context: RequestContext
+  /** By document, then by operation and variables: whoever asks the same is told the same. */
+  readonly answers: Map<DocumentNode, Map<string, Promise<ExecutionResult>>>
+  readonly writes: unknown
+  readonly untilMs: number
+}
+
+const sharingEvents = (directory: Directory) => {
+  const events = createLru<SharedEvent>(EVENTS_SHARED_MAX, EVENTS_SHARED_MAX)
   const { clock, head } = directory
-  return (event: FeedRow): RequestContext => {
+  return (event: FeedRow): SharedEvent => {
     const id = resumeId(event)
-    const known = contexts.get(id)
+    const known = events.get(id)
     const writes = head.writes.revision()
     // What was read before the last block may be old, and no request may last as long as an event is kept.
-    if (known && known.writes === writes && clock.nowMs() < known.untilMs) return known.context
-    const context = createContext(directory)
-    contexts.set(id, { context, writes, untilMs: clock.nowMs() + EVENT_SHARED_MS }, 1)
-    return context
+    if (known && known.writes === writes && clock.nowMs() < known.untilMs) return known
+    const untilMs = clock.nowMs() + EVENT_SHARED_MS
+    const shared: SharedEvent = { context: createContext(directory), answers: new Map(), writes, untilMs }
+    events.set(id, shared, 1)
+    return shared
   }
 }
 
 /** Runs subscriptions. Every event has a context of its own, since each is another moment. */
 export const subscriptions = (directory: Directory): Plugin<RequestContext> => {
-  const contextOf = sharingContexts(directory)
-  /** The root value of an event is what its stream gave. */
-  const answer = async (args: Parameters<typeof executeSubscriptionEvent>[0]): Promise<ExecutionResult> => {
+  const sharedOf = sharingEvents(directory)
+
+  const tell = async (
+    args: Parameters<typeof executeSubscriptionEvent>[0],
+    asked: string,
+  ): Promise<ExecutionResult> => {
+    // The root value of an event is what its stream gave.
     const event = args.rootValue as FeedRow
-    const contextValue = contextOf(event)
-    const result = await executeSubscriptionEvent({ ...args, contextValue })
+    const { context, answers } = sharedOf(event)
+    const run = async () => {
+      const result = await executeSubscriptionEvent({ ...args, contextValue: context })
+      return { ...result, extensions: { ...result.extensions, resumeId: resumeId(event) } }
+    }
+    const ofDocument = answers.get(args.document) ?? new Map<string, Promise<ExecutionResult>>()
+    answers.set(args.document, ofDocument)
+    const answer = ofDocument.get(asked) ?? run()
+    ofDocument.set(asked, answer)
+    const result = await answer
     // The chain changed meanwhile: what was read may not fit together.
-    if (await contextValue.wasReplaced()) return answer(args)
-    return { ...result, extensions: { ...result.extensions, resumeId: resumeId(event) } }
+    return (await context.wasReplaced()) ? tell(args, asked) : result
   }
 
   return {
@@ -188,7 +206,9 @@ export const subscriptions = (directory: Directory): Plugin<RequestContext> => {
         const valid = validateSubscriptionArgs(args)
         if (!('operation' in valid)) return { errors: valid }
         const source = await createSourceEventStream(valid)
-        return Symbol.asyncIterator in source ? mapSourceToResponseEvent(valid, source, answer) : source
+        if (!(Symbol.asyncIterator in source)) return source
+        const asked = JSON.stringify([args.operationName ?? null, args.variableValues ?? null])
+        return mapSourceToResponseEvent(valid, source, (event) => tell(event, asked))
       })
     },
     onResultProcess: ({ result, resultProcessor, setResultProcessor }) => {

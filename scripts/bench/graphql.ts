@@ -1,7 +1,7 @@
 /**
  * A page of 20 vendors out of 100,000, asked of `chrove directory serve` and of a bare server with the same SQL and the
  * same answer, turn by turn: once with pages that were asked before, once with pages that never were. Client and servers
- * are processes of their own, on processors of their own where there are two.
+ * are processes of their own, on processors of their own where there are two. Then events that are told to subscribers.
  */
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,8 +12,10 @@ import packageJson from '../../package.json' with { type: 'json' }
 import type { Measured } from '../bench.ts'
 import { freePort } from '../ports.ts'
 import type { Measurement, Order } from './graphql/client.ts'
+import { median, quantile } from './graphql/median.ts'
 import { pageBody, statementsOfPage } from './graphql/page.ts'
 import { seedDirectory, SOURCE } from './graphql/seed.ts'
+import { benchSse, type SseRates } from './graphql/sse.ts'
 
 const VENDORS = 100_000
 const CONNECTIONS = 16
@@ -47,7 +49,10 @@ export const benchGraphql = async (): Promise<Measured> => {
     children.push(client)
     keepApart([bare, directory], client)
     await compareAnswers(barePort, directoryPort)
-    return summarize(await measureRounds(client, barePort, directoryPort))
+    const rounds = await measureRounds(client, barePort, directoryPort)
+    for (const child of children.splice(0)) child.kill('SIGTERM')
+    process.stderr.write('telling subscribers\n')
+    return summarize(rounds, await benchSse(folder, [semiSpace], keepApart))
   } finally {
     for (const child of children) child.kill('SIGTERM')
     await rm(folder, { recursive: true, force: true })
@@ -133,7 +138,7 @@ const measureRounds = async (
   return rounds
 }
 
-const summarize = (rounds: Readonly<Record<Kind, readonly Round[]>>): Measured => {
+const summarize = (rounds: Readonly<Record<Kind, readonly Round[]>>, sse: SseRates): Measured => {
   const rate = ({ seconds, latenciesMs }: Measurement) => latenciesMs.length / seconds
   const rates = (kind: Kind, which: keyof Round) => median(rounds[kind].map((round) => rate(round[which])))
   const share = (kind: Kind) => median(rounds[kind].map(({ bare, directory }) => rate(directory) / rate(bare)))
@@ -147,19 +152,15 @@ const summarize = (rounds: Readonly<Record<Kind, readonly Round[]>>): Measured =
       distinctPerSecond: rates('distinct', 'directory'),
       p99Ms: p99('distinct', 'directory'),
       repeatedP99Ms: p99('repeated', 'directory'),
+      sseDeliveriesPerSecond: sse.directory,
+      sseShareOfBare: sse.directory / sse.bare,
     },
     baselines: {
       barePerSecond: rates('distinct', 'bare'),
       bareP99Ms: p99('distinct', 'bare'),
+      bareSseDeliveriesPerSecond: sse.bare,
       repeatedShareOfBareAtLeast: 2,
       distinctShareOfBareAtLeast: 0.7,
     },
   }
-}
-
-const median = (values: readonly number[]): number => quantile(values, 0.5)
-
-const quantile = (values: readonly number[], share: number): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

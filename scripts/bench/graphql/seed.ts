@@ -20,9 +20,9 @@ export const SOURCE: Source = {
 }
 
 const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`
-const address = (value: number) => hex(value, 40) as Address
-const hash = (value: number) => hex(value, 64) as Hash
-const text = (value: string) => chainText(utf8(value))
+export const address = (value: number) => hex(value, 40) as Address
+export const hash = (value: number) => hex(value, 64) as Hash
+export const text = (value: string) => chainText(utf8(value))
 
 const REGIONS = ['eu', 'us', 'asia', 'africa']
 
