@@ -28,17 +28,17 @@ export const benchSse = async (
   keepApart: (servers: readonly ChildProcess[], client: ChildProcess) => void,
 ): Promise<SseRates> => {
   const children: ChildProcess[] = []
-  const start = (name: string, argument: string): ChildProcess => {
-    const child = fork(new URL(name, import.meta.url), [argument], { execArgv: [...execArgv] })
+  const start = (program: URL, argument: string): ChildProcess => {
+    const child = fork(program, [argument], { execArgv: [...execArgv] })
     children.push(child)
     return child
   }
   try {
-    const directory = start('sse-directory.ts', folder)
+    const directory = start(new URL('sse-directory.ts', import.meta.url), folder)
     const [directoryPort] = (await once(directory, 'message')) as [number]
-    const bare = start('sse-bare.ts', await frameOf(directory, directoryPort))
+    const bare = start(new URL('sse-bare.ts', import.meta.url), await frameOf(directory, directoryPort))
     const [barePort] = (await once(bare, 'message')) as [number]
-    const client = start('sse-client.ts', SUBSCRIPTION)
+    const client = start(new URL('sse-client.ts', import.meta.url), SUBSCRIPTION)
     keepApart([directory, bare], client)
 
     const measure = async (server: ChildProcess, port: number): Promise<number> => {
