@@ -47,6 +47,8 @@ export interface IndexerSettings {
   readonly confirmations: number
   /** Looks for new blocks at least this often, milliseconds: sooner when a head is told. */
   readonly pollMs: number
+  /** Name of the database in the store; `directory` when left out. */
+  readonly database?: string
   /** If given, GraphQL answers no other documents. */
   readonly allowed?: AllowedDocuments
 }
@@ -74,7 +76,7 @@ export interface Indexer {
 /** Readiness is forgotten when the chain has not answered for so long, milliseconds. */
 const READY_MS = 60_000
 
-/** Name of the database in the store. */
+/** Name of the database in the store, unless the settings have another. */
 const DATABASE = 'directory'
 
 interface Opened {
@@ -198,7 +200,7 @@ const open = async (
   const { chain, clock, log, sha256 } = effects
   const { registry } = settings
   const rpc = createRpc(chain)
-  const db = new Kysely<Database>({ dialect: effects.sql.dialect(DATABASE) })
+  const db = new Kysely<Database>({ dialect: effects.sql.dialect(settings.database ?? DATABASE) })
   try {
     const source = await openStore(db, registry, async () => ({
       chainId: await rpc.chainId(),

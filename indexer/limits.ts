@@ -78,6 +78,9 @@ export const TOKENS_TOLD_MAX = 100
 /** Keys or ids listed in a filter. */
 export const FILTER_LIST_MAX = 100
 
+/** Registries that one process follows besides its first: each asks the node for every block. */
+export const REGISTRIES_MAX = 15
+
 /** Vendors whose endpoints are taken over in one transaction: others wait for it. */
 export const PROBE_VENDORS_MAX = 500
 

@@ -1,16 +1,17 @@
 /** `chrove directory serve`: follows the chain and answers GraphQL until it is stopped. */
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { parseAddress } from '../../chain/types.ts'
+import { type Address, parseAddress } from '../../chain/types.ts'
 import { CommandError } from '../../effects/command-error.ts'
-import type { CommandContext, Session } from '../../effects/command.ts'
+import { addTo, type CommandContext, type Session } from '../../effects/command.ts'
 import { sha256 } from '../../effects/digest-node.ts'
 import { serveHttp } from '../../effects/http-server.ts'
 import { postgresDialect } from '../../effects/store-postgres.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { type AllowedDocuments, allowDocuments } from '../graphql/allowed-documents.ts'
 import { createIndexer, type Probing } from '../index.ts'
-import { DOCUMENTS_FILE_BYTES_MAX, PROBE_INTERVAL_MS, PROBE_PAUSE_MS } from '../limits.ts'
+import { DOCUMENTS_FILE_BYTES_MAX, PROBE_INTERVAL_MS, PROBE_PAUSE_MS, REGISTRIES_MAX } from '../limits.ts'
+import { createDirectories } from '../several.ts'
 
 const whole = (max: number) =>
   z
@@ -28,6 +29,15 @@ const optionsSchema = z.object({
   probe: z.enum(['off', 'on', 'local']).default('off'),
   pollMs: whole(600_000).pipe(z.int().min(10)).default(2_000),
   documents: z.string().min(1).optional(),
+  also: z
+    .array(
+      z
+        .string()
+        .transform((text) => parseAddress(text))
+        .pipe(z.custom<Address>(Boolean, 'must be an address')),
+    )
+    .max(REGISTRIES_MAX)
+    .default([]),
 })
 
 export const addServeCommand = (directory: Command, { action }: CommandContext): void => {
@@ -41,6 +51,7 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .option('--finality-blocks <blocks>', 'blocks after which nothing is undone (default: 64)')
     .option('--probe <mode>', "ask vendors' endpoints for price documents: off, on, local (default: off)")
     .option('--poll-ms <milliseconds>', 'how often to look for new blocks (default: 2000)')
+    .option('--also <address>', 'another registry of the same chain; again for more', addTo)
     .option(
       '--database <url>',
       'PostgreSQL database to keep it in (CHROVE_DATABASE; default: a file in the home folder)',
@@ -49,6 +60,9 @@ export const addServeCommand = (directory: Command, { action }: CommandContext):
     .addHelpText(
       'after',
       `
+Each registry that --also names is a directory of its own, with its own file, and
+is asked at /0x…/graphql, /0x…/ready and /0x…/metrics.
+
 The database is directory.sqlite in the home folder, or the PostgreSQL
 database that --database names, which should hold nothing else. Where other users of the machine can
 see its processes, give a URL with a password as CHROVE_DATABASE. Paths: /graphql, and a page
@@ -64,28 +78,40 @@ Example:
 }
 
 const serve = async (session: Session, given: unknown): Promise<undefined> => {
-  const { host, port, probe, documents, ...following } = readOptions(given)
+  const { host, port, probe, documents, also, ...following } = readOptions(given)
   const registry = parseAddress(session.settings.registry ?? '')
   if (!registry) throw new CommandError('ERR_SETTING_MISSING', 'no registry is set: give --registry or CHROVE_REGISTRY')
 
   const allowed = documents === undefined ? {} : { allowed: await readDocuments(session, documents) }
-  const indexed = { registry, ...following, ...allowed }
   const { database } = session.settings
+  if (database !== undefined && also.length > 0) {
+    throw new CommandError('ERR_USAGE', '--also keeps files: a PostgreSQL database is of one registry')
+  }
   const sql = database === undefined ? session.effects.sql : { dialect: () => postgresDialect(database) }
-  const indexer = createIndexer({ ...session.effects, sql, sha256 }, indexed, probingOf(session, probe))
+  const effects = { ...session.effects, sql, sha256 }
+  const open = (of: Address, name: object) =>
+    createIndexer(effects, { registry: of, ...name, ...following, ...allowed }, probingOf(session, probe))
+  const others = [...new Set(also)].filter((other) => other !== registry)
+  const directories = createDirectories(
+    new Map([
+      [registry, open(registry, {})],
+      ...others.map((other) => [other, open(other, { database: `directory-${other}` })] as const),
+    ]),
+  )
   try {
-    const listener = await serveHttp((request) => indexer.fetch(request), { host, port })
+    const listener = await serveHttp((request) => directories.fetch(request), { host, port })
     const { address } = listener
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host
     const url = `http://${shown}:${address.port}/graphql`
-    await session.print({ json: { url }, text: `${url}\nStop with Ctrl-C.` })
+    const urls = [url, ...others.map((other) => url.replace(/graphql$/, `${other}/graphql`))]
+    await session.print({ json: { url, urls }, text: `${urls.join('\n')}\nStop with Ctrl-C.` })
     try {
-      await indexer.run(session.signal)
+      await directories.run(session.signal)
     } finally {
       await listener.close()
     }
   } finally {
-    await indexer.close()
+    await directories.close()
   }
 }
 
