@@ -49,6 +49,16 @@ const command: fc.Arbitrary<Command> = fc.record({
 export const commandLists = (longest: number): fc.Arbitrary<readonly Command[]> =>
   fc.array(command, { minLength: 1, maxLength: longest, size: 'max' })
 
+/**
+ * When a command is sent. Some wait for the second in which a withdrawal becomes possible, or the one before: it is so far
+ * away that no other waiting would meet it.
+ */
+export const momentOf = ({ now, channels }: Ledger, { kind, b, c, wait }: Command): number => {
+  const pending = [...channels.values()].map(({ withdrawableAt }) => withdrawableAt).filter((at) => at > now)
+  const waitsLong = kind === 'finalizeWithdrawal' && b % 2 === 0 && pending.length > 0
+  return waitsLong ? Math.max(now, Math.min(...pending) - (c % 2)) : now + wait
+}
+
 /** A call, and who sends it. */
 export interface Sent {
   readonly call: Call

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import fc from 'fast-check'
 import { type Chain, MONEY_OF_EACH, openChain, type View } from './chain.ts'
-import { callOf, type Command, commandLists, type History } from './commands.ts'
+import { callOf, type Command, commandLists, momentOf, type History } from './commands.ts'
 import {
   type Call,
   carryOut,
@@ -90,7 +90,7 @@ const runInLockstep = async (chain: Chain, commands: readonly Command[]): Promis
   const history: History = []
   const story: string[] = []
   for (const command of commands) {
-    ledger.now += command.wait
+    ledger.now = momentOf(ledger, command)
     const sent = callOf(ledger, chain, history, command)
     if (!sent) {
       const refuses = command.a % 2 === 0
