@@ -1,5 +1,6 @@
-/** How a server stops: nobody new, and nobody who was already there is cut off. */
+/** How a server stops: nobody new, and nobody who was already there is cut off. And whom it does not wait for. */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { describe, it } from 'node:test'
 import { serveHttp } from './http-server.ts'
 
@@ -25,5 +26,23 @@ describe('a server that closes', () => {
     assert.equal(response.headers.get('connection'), 'close')
     assert.equal(await response.text(), 'whole')
     await closed
+  })
+})
+
+describe('a reader that takes nothing', () => {
+  it('is let go, though what was written for it never went out', async () => {
+    const cancelled = Promise.withResolvers<void>()
+    /** More than the buffers between two programs hold. */
+    const endless = () =>
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
+        cancel: () => cancelled.resolve(),
+      })
+    const { address, close } = await serveHttp(() => new Response(endless()), { host: '127.0.0.1', port: 0 }, 100)
+    const deaf = connect(address.port, '127.0.0.1', () => deaf.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'))
+    deaf.pause()
+    await cancelled.promise
+    deaf.destroy()
+    await close()
   })
 })

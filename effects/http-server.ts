@@ -17,20 +17,29 @@ const LIMITS = {
   connectionsCheckingInterval: 2_000,
 } as const
 
+/**
+ * A connection over which nothing passes for so long is closed, milliseconds, also one whose reader takes nothing of what
+ * is written to it. Streams of events beat more often.
+ */
+const IDLE_MS = 120_000
+
 /** Requests under way get so long to end when a server closes, milliseconds. */
 const DRAIN_MS = 5_000
 
 /**
  * Serves until closed; closing lets requests under way end.
+ * @param idleMs how long a connection may be silent
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
   fetch: (request: Request) => Response | Promise<Response>,
   { host, port }: Address,
+  idleMs = IDLE_MS,
 ): Promise<Listener> => {
   const { connections, ...serverOptions } = LIMITS
   const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
   server.maxConnections = connections
+  server.timeout = idleMs
   const underWay = new Set<ServerResponse>()
   server.on('request', (_, response: ServerResponse) => {
     underWay.add(response)
