@@ -403,7 +403,11 @@ const createCounting = () => {
     version = versions.at(-1) ?? version
     return ledger.projection.apply(batch)
   }
-  return { ...ledger, projection: { ...ledger.projection, apply } }
+  const rollBack = async (to: BlockRef) => {
+    await ledger.projection.rollBack(to)
+    version = Number(ledger.rows().at(-1)?.what.slice('version '.length) ?? 0)
+  }
+  return { ...ledger, projection: { ...ledger.projection, apply, rollBack } }
 }
 
 const several = (...nodes: readonly Chain[]): Chain => ({
@@ -432,6 +436,24 @@ describe('a log that a node leaves out', () => {
         assert.deepEqual(ledger.rows(), fold(chain))
       }),
       { numRuns: 50 },
+    )
+  })
+
+  it('is fetched from another node also when what tells of it comes in a later block', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 20 }), { minLength: 1 }), async (left) => {
+        const chain = modelOf({ finalityBlocks: 30 })
+        const liar = omitting(chain, (log) => left.includes(versionOf(log)))
+        const ledger = createCounting()
+        const settings = settingsOf({ finalityBlocks: 30 })
+        const follower = createFollower(effectsOf(several(liar, chain)), settings, ledger.projection)
+        for (const event of events.slice(0, 21)) {
+          chain.append([event])
+          await settle(follower)
+        }
+        assert.deepEqual(ledger.rows(), fold(chain))
+      }),
+      { numRuns: 30 },
     )
   })
 

@@ -84,6 +84,8 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
   let tellsFinal = false
   /** The blocks from this one on show that a log is missing, and were read so often. */
   let doubt = { from: -1, readings: 0 }
+  /** Blocks up to this one are read a second time, or were: a later one told of a log that was left out of them. */
+  let twice = { upTo: -1, isUnderWay: false }
 
   const checkChain = async ({ rpc, signal }: Asking): Promise<void> => {
     if (chainChecked) return
@@ -187,12 +189,25 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     if (!written) {
       doubt = { from, readings: readings + 1 }
       log.warn('chain.incomplete', { from, to: checkpoint.number, readings: readings + 1 })
-      return { did: 'distrust' }
+      return readings === 0 ? { did: 'distrust' } : await readTwice(view)
     }
+    if (checkpoint.number >= twice.upTo) twice = { ...twice, isUnderWay: false }
     progress.note(written)
     const { events, undecodable } = written
     if (undecodable.length > 0) log.warn('chain.undecodable', { logs: undecodable.length })
     return { did: 'advance', checkpoint, events: events.length, caughtUp: checkpoint.number >= head.number }
+  }
+
+  /** What is missing may have been left out of blocks that are recorded: those that are not final are read anew. */
+  const readTwice = async ({ recorded }: View): Promise<Step> => {
+    const [checkpoint] = recorded?.blocks ?? []
+    if (!recorded || !checkpoint || checkpoint.number <= Math.max(twice.upTo, recorded.finalized.number)) {
+      return { did: 'distrust' }
+    }
+    twice = { upTo: checkpoint.number, isUnderWay: true }
+    await projection.rollBack(recorded.finalized)
+    log.warn('chain.read-again', { from: recorded.finalized.number + 1, to: checkpoint.number })
+    return { did: 'roll-back', to: recorded.finalized }
   }
 
   const fromGenesis = async ({ rpc, signal }: Asking, { blocks }: Piece): Promise<Piece['blocks'] | undefined> => {
@@ -246,7 +261,9 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
 
   /** A node that contradicts what is recorded as final, or has less of it, may be wrong: it takes all of them. */
   const step = async (signal?: AbortSignal): Promise<Step> => {
-    const nodes = effects.chain.nodes?.() ?? [effects.chain]
+    const [best, ...more] = effects.chain.nodes?.() ?? [effects.chain]
+    // What one node left out is read from another.
+    const nodes = best ? (twice.isUnderWay ? [...more, best] : [best, ...more]) : []
     let failure: FollowError | undefined
     for (const node of nodes) {
       const others = nodes.filter((other) => other !== node)
