@@ -227,13 +227,13 @@ contract VendorRegistryTest is ChroveFixture {
         registry.acceptOwnership(vendorId);
     }
 
-    function test_AddPlan_StoresAllThatWasGiven() public {
+    function testFuzz_AddPlan_StoresAllThatWasGiven(bool isStreamed) public {
         IVendorRegistry.PlanInput memory input = IVendorRegistry.PlanInput({
             token: address(0x70CE),
             price: type(uint128).max,
             periodSeconds: type(uint32).max,
             maxPeriods: type(uint16).max,
-            settlement: IVendorRegistry.Settlement.Instant,
+            settlement: isStreamed ? IVendorRegistry.Settlement.Streamed : IVendorRegistry.Settlement.Instant,
             title: text(256)
         });
         vm.expectEmit(address(registry));
