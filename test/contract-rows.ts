@@ -13,6 +13,11 @@ import { ask } from './directory-client.ts'
 /** As much of the market as is read. */
 type Views = Pick<AnvilMarket, 'chain' | 'rpc' | 'registry' | 'payments'>
 
+/** A node gives one call so much gas and no more. */
+const ORDERS_PER_CALL = 200
+/** An answer of a node has so many logs and no more. */
+const BLOCKS_PER_ANSWER = 2_000
+
 interface Rows {
   readonly vendors: readonly Row[]
   readonly plans: readonly Row[]
@@ -29,9 +34,12 @@ const FIELDS = {
 /** The contracts' events up to a block, in the order of the chain. */
 export const eventsUpTo = async ({ rpc, registry, payments }: Views, { number }: Block): Promise<ChroveEvent[]> => {
   const events: ChroveEvent[] = []
-  for (const log of await rpc.logsOfRange(0, number, [registry, payments])) {
-    const event = decodeLog(log, { registry, payments })
-    if (event.type !== 'Undecodable') events.push(event)
+  for (let from = 0; from <= number; from += BLOCKS_PER_ANSWER) {
+    const to = Math.min(number, from + BLOCKS_PER_ANSWER - 1)
+    for (const log of await rpc.logsOfRange(from, to, [registry, payments])) {
+      const event = decodeLog(log, { registry, payments })
+      if (event.type !== 'Undecodable') events.push(event)
+    }
   }
   return events
 }
@@ -127,9 +135,11 @@ const ordersOfContract = async (views: Views, block: Block): Promise<Row[]> => {
     if (event.type === 'OrderWithdrawn') withdrawn.add(event.orderId, event.amount)
   }
   const ids = [...bought.keys()]
-  const [states] = paymentsDecoders.results.orders(
-    await views.rpc.call(paymentsCall(views.payments, 'orders', ids), block.number),
-  )
+  const states: OrderState[] = []
+  for (let from = 0; from < ids.length; from += ORDERS_PER_CALL) {
+    const call = paymentsCall(views.payments, 'orders', ids.slice(from, from + ORDERS_PER_CALL))
+    states.push(...paymentsDecoders.results.orders(await views.rpc.call(call, block.number))[0])
+  }
   return ids.map((orderId, index) => {
     const { vendorId, planId, keyHash } = bought.get(orderId) as OrderPaid
     const { controller, startedAt, endsAt, periods, cancelled } = states[index] as OrderState
