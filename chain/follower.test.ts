@@ -512,6 +512,38 @@ describe('several nodes', () => {
     assert.deepEqual(ledger.rows(), fold(chain))
   })
 
+  it('are asked one after the other in a step, until one gets through it', async () => {
+    const chain = modelOf({ rangeBlocksMax: Infinity })
+    for (let i = 0; i < 40; i++) chain.append([eventLog(i)])
+    // It always answers at first, so that a door to several nodes takes it for well again.
+    const failsMidway: Chain = {
+      request: (method, params) =>
+        method === 'eth_getLogs' ? Promise.reject(unreachable()) : chain.request(method, params),
+    }
+    const ledger = createLedger()
+    const follower = createFollower(effectsOf(several(failsMidway, chain)), settingsOf(), ledger.projection)
+    assert.equal((await follower.step()).did, 'advance')
+    await settle(follower)
+    assert.deepEqual(ledger.rows(), fold(chain))
+    const onlyFailing = createFollower(effectsOf(several(failsMidway, failsMidway)), settingsOf(), ledger.projection)
+    chain.append([eventLog(40)])
+    await assert.rejects(onlyFailing.step(), { code: 'ERR_CHAIN_UNREACHABLE' })
+  })
+
+  it('are waited for while one contradicts what is final and another, which may not, does not answer', async () => {
+    const chain = modelOf()
+    for (let i = 0; i < 40; i++) chain.append([eventLog(i)])
+    const ledger = createLedger()
+    await settle(createFollower(effectsOf(chain), settingsOf(), ledger.projection))
+    const other = modelOf()
+    other.restart()
+    const away: Chain = { request: () => Promise.reject(unreachable()) }
+    for (const nodes of [several(other, away), several(away, other)]) {
+      const follower = createFollower(effectsOf(nodes), settingsOf(), ledger.projection)
+      await assert.rejects(follower.step(), { code: 'ERR_CHAIN_UNREACHABLE' })
+    }
+  })
+
   it('have to agree before a chain counts as another one, or as having lost what was final', async () => {
     const chain = modelOf()
     for (let i = 0; i < 40; i++) chain.append([eventLog(i)])

@@ -259,12 +259,16 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     }
   }
 
-  /** A node that contradicts what is recorded as final, or has less of it, may be wrong: it takes all of them. */
+  /**
+   * A node that contradicts what is recorded as final, or has less of it, may be wrong: it takes all of them. Where one
+   * fails midway the next one is asked at once: after a pause the first would be asked again, and might fail again.
+   */
   const step = async (signal?: AbortSignal): Promise<Step> => {
     const [best, ...more] = effects.chain.nodes?.() ?? [effects.chain]
     // What one node left out is read from another.
     const nodes = best ? (twice.isUnderWay ? [...more, best] : [best, ...more]) : []
     let failure: FollowError | undefined
+    let fault: ChainError | undefined
     for (const node of nodes) {
       const others = nodes.filter((other) => other !== node)
       try {
@@ -273,11 +277,13 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
         // Where a log is missing the others were asked already.
         if (stepped.did !== 'distrust' || doubt !== before) return stepped
       } catch (error) {
-        if (!(error instanceof FollowError)) throw error
-        failure = error
+        if (error instanceof ChainError) fault = error
+        else if (error instanceof FollowError) failure = error
+        else throw error
       }
     }
-    if (failure) throw failure
+    // Who did not answer might have agreed with the record.
+    if (fault ?? failure) throw fault ?? failure
     return { did: 'distrust' }
   }
 

@@ -9,9 +9,13 @@ export interface Ending {
   readonly exitCode: number | null
   /** All of its standard output. */
   readonly said: string
+  /** All of its standard error. */
+  readonly complained: string
 }
 
 export interface Child {
+  /** Of its process; undefined when it could not be started. */
+  readonly pid: number | undefined
   /** The first line of its standard output, from JSON. @throws Error when it ends without one */
   readonly answer: Promise<Record<string, unknown>>
   /** Its standard output is gone, as if its terminal had been closed: what it says from now on reaches nobody. */
@@ -42,7 +46,7 @@ export const startChild = (
   process.once('exit', killWithUs)
   const ended = once(child, 'close').then(([exitCode]): Ending => {
     process.removeListener('exit', killWithUs)
-    return { exitCode: exitCode as number | null, said }
+    return { exitCode: exitCode as number | null, said, complained }
   })
   child.stderr.on('data', (chunk) => (complained += String(chunk)))
   const firstLine = new Promise<string>((resolve, reject) => {
@@ -59,6 +63,7 @@ export const startChild = (
   // It may be killed before anybody asks.
   answer.catch(() => {})
   return {
+    pid: child.pid,
     answer,
     ended,
     hangUp: () => void child.stdout.destroy(),
