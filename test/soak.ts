@@ -132,11 +132,14 @@ const soak = async (run: Run, folder: string, lengthMs: number): Promise<void> =
       process.stderr.write(`${progress(run)}\n`)
     }
   }
-  // Those who attend end only by a fault of their own.
-  await Promise.race([rounds(), attending])
-  await directory.close()
-  await faulty.close()
-  await market.anvil.close()
+  try {
+    // Those who attend end only by a fault of their own.
+    await Promise.race([rounds(), attending])
+  } finally {
+    await directory.close()
+    await faulty.close()
+    await market.anvil.close()
+  }
 }
 
 const untilRead = async ({ url }: KeptDirectory, newest: Block): Promise<void> => {
