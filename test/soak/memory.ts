@@ -3,8 +3,8 @@ import { SAMPLE_MS } from './directory.ts'
 
 /** Shorter lives say nothing. */
 const SAMPLES_MIN = 12
-/** Answers that are kept, up to 64 MiB, and what garbage collection makes of it. */
-const GROWTH_MIB_MAX = 64 + 32
+/** What fills up in time: answers that are kept, pages that SQLite keeps, and what garbage collection leaves for later. */
+const GROWTH_MIB_MAX = 64 + 64 + 32
 
 /** Of one life, medians of a quarter of it, MiB. */
 interface LifeMemory {
