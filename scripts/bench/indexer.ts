@@ -43,7 +43,8 @@ export const benchIndexer = async (): Promise<Measured> => {
   const few = await indexOnce({ replay: MEMORY_LOGS.few })
   const many = await indexOnce({ replay: MEMORY_LOGS.many })
 
-  const anvil = await startAnvil({ args: ['--disable-block-gas-limit'] })
+  // Of two thousand large states anvil would keep tens of gigabytes on the disk.
+  const anvil = await startAnvil({ args: ['--disable-block-gas-limit', '--prune-history', '2'] })
   try {
     const { registry, payments } = await fill(anvil)
     const rounds: { readonly indexed: Indexed; readonly rawPerSecond: number }[] = []
