@@ -204,8 +204,8 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
     if (!recorded || !checkpoint || checkpoint.number <= Math.max(twice.upTo, recorded.finalized.number)) {
       return { did: 'distrust' }
     }
-    twice = { upTo: checkpoint.number, isUnderWay: true }
     await projection.rollBack(recorded.finalized)
+    twice = { upTo: checkpoint.number, isUnderWay: true }
     log.warn('chain.read-again', { from: recorded.finalized.number + 1, to: checkpoint.number })
     return { did: 'roll-back', to: recorded.finalized }
   }
@@ -264,9 +264,9 @@ export const createFollower = (effects: FollowEffects, settings: FollowSettings,
    * fails midway the next one is asked at once: after a pause the first would be asked again, and might fail again.
    */
   const step = async (signal?: AbortSignal): Promise<Step> => {
-    const [best, ...more] = effects.chain.nodes?.() ?? [effects.chain]
-    // What one node left out is read from another.
-    const nodes = best ? (twice.isUnderWay ? [...more, best] : [best, ...more]) : []
+    const bestFirst = effects.chain.nodes?.() ?? [effects.chain]
+    // What the best left out is read from another, where there is one.
+    const nodes = twice.isUnderWay ? [...bestFirst.slice(1), ...bestFirst.slice(0, 1)] : bestFirst
     let failure: FollowError | undefined
     let fault: ChainError | undefined
     for (const node of nodes) {

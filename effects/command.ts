@@ -155,7 +155,6 @@ Exit codes: 0 done, 1 refused, 2 wrong usage, 3 passing fault: try again,
     )
 
 /** Gathers an option that may be given several times. */
-/** Of an option that can be given several times. */
 export const addTo = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
 /** Makes every command throw instead of exiting, and write through the terminal's door. */

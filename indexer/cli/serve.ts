@@ -9,7 +9,7 @@ import { serveHttp } from '../../effects/http-server.ts'
 import { postgresDialect } from '../../effects/store-postgres.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { type AllowedDocuments, allowDocuments } from '../graphql/allowed-documents.ts'
-import { createIndexer, type Probing } from '../index.ts'
+import { createIndexer, type IndexerSettings, type Probing } from '../index.ts'
 import { DOCUMENTS_FILE_BYTES_MAX, PROBE_INTERVAL_MS, PROBE_PAUSE_MS, REGISTRIES_MAX } from '../limits.ts'
 import { createDirectories } from '../several.ts'
 
@@ -89,12 +89,12 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   }
   const sql = database === undefined ? session.effects.sql : { dialect: () => postgresDialect(database) }
   const effects = { ...session.effects, sql, sha256 }
-  const open = (of: Address, name: object) =>
-    createIndexer(effects, { registry: of, ...name, ...following, ...allowed }, probingOf(session, probe))
+  const open = (of: Address, keptIn: Pick<IndexerSettings, 'database'> = {}) =>
+    createIndexer(effects, { registry: of, ...keptIn, ...following, ...allowed }, probingOf(session, probe))
   const others = [...new Set(also)].filter((other) => other !== registry)
   const directories = createDirectories(
     new Map([
-      [registry, open(registry, {})],
+      [registry, open(registry)],
       ...others.map((other) => [other, open(other, { database: `directory-${other}` })] as const),
     ]),
   )
