@@ -1,5 +1,12 @@
 /** A database on a PostgreSQL server. */
-import { type Dialect, PostgresDialect, type PostgresPoolClient } from 'kysely'
+import {
+  type DatabaseIntrospector,
+  type Dialect,
+  type Kysely,
+  PostgresDialect,
+  type PostgresPoolClient,
+  sql,
+} from 'kysely'
 import pg from 'pg'
 import { StoreError } from './store.ts'
 
@@ -20,7 +27,22 @@ const PASSING = /^(08|40|53|57|58)/
  * @param url `postgres://user:password@host:port/database`; what it leaves out comes from PostgreSQL's own environment
  * variables and password file
  */
-export const postgresDialect = (url: string): Dialect => new PostgresDialect({ pool: async () => openPool(url) })
+export const postgresDialect = (url: string): Dialect => new OneSchema({ pool: async () => openPool(url) })
+
+/** Tables of other schemas, which others keep in the same database, are not there. */
+class OneSchema extends PostgresDialect {
+  override createIntrospector(db: Kysely<never>): DatabaseIntrospector {
+    const introspector = super.createIntrospector(db)
+    return {
+      getSchemas: () => introspector.getSchemas(),
+      async getTables(options) {
+        const { rows } = await sql<{ current: string }>`select current_schema() as current`.execute(db)
+        const tables = await introspector.getTables(options)
+        return tables.filter(({ schema }) => schema === rows[0]?.current)
+      },
+    }
+  }
+}
 
 const openPool = (url: string) => {
   const pool = new pg.Pool({

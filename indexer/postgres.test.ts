@@ -169,6 +169,19 @@ describe('a directory in PostgreSQL', () => {
     )
   })
 
+  it('minds no tables that others have in other schemas', async () => {
+    const url = await server.create()
+    const others = new Kysely<never>({ dialect: postgresDialect(url) })
+    await others.schema.createSchema('others').execute()
+    await others.schema.createTable('others.kysely_migration').addColumn('name', 'text').execute()
+    await others.schema.createTable('others.kysely_migration_lock').addColumn('id', 'text').execute()
+    const { ask, db } = await directoryAfter(postgresDialect(url), [], 1)
+    assert.deepEqual((await ask('{ vendors { totalCount } }')).data, { vendors: { totalCount: 0 } })
+    await db.schema.dropSchema('others').cascade().execute()
+    await db.destroy()
+    await others.destroy()
+  })
+
   it('that cannot be reached says so, and that this may pass', async () => {
     const gone = await openTap(await server.create())
     const { ask, db } = await directoryAfter(postgresDialect(gone.url), [], 1)
