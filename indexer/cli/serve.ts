@@ -141,6 +141,6 @@ const readOptions = (given: unknown): z.infer<typeof optionsSchema> => {
   const parsed = optionsSchema.safeParse(given)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  const option = `${issue?.path.join('.')}`.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const option = String(issue?.path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   throw new CommandError('ERR_USAGE', `--${option}: ${issue?.message ?? 'invalid'}`)
 }
