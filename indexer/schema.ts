@@ -377,8 +377,16 @@ const CHAIN_TABLES: Readonly<Record<keyof ChainTables, { columns: readonly Colum
   },
 }
 
-/** What is looked up other than by key: what stands at a block, and what a rollback undoes. */
-const CHAIN_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] = [
+type Index = readonly [table: keyof Database, columns: readonly string[]]
+
+/** What is looked up to write the next batch, other than by key: sums get a version with every block. */
+const WRITING_INDEXES: readonly Index[] = [
+  ['totals', ['to_block', 'id', 'from_block']],
+  ['volumes', ['to_block', 'id', 'from_block']],
+]
+
+/** What readers look up other than by key: what stands at a block; and what a rollback undoes. */
+const READING_INDEXES: readonly Index[] = [
   ['blocks', ['hash']],
   ['vendors', ['to_block', 'id', 'from_block']],
   ['vendors', ['from_block']],
@@ -393,13 +401,24 @@ const CHAIN_INDEXES: readonly (readonly [keyof Database, readonly string[]])[] =
   ['orders', ['key_hash', 'to_block']],
   ['orders', ['started_at', 'id']],
   ['orders', ['ends_at', 'id', 'from_block', 'to_block', 'cancelled']],
-  ['totals', ['to_block', 'id', 'from_block']],
   ['totals', ['from_block']],
-  ['volumes', ['to_block', 'id', 'from_block']],
   ['volumes', ['from_block']],
   ['volumes', ['vendor_id', 'to_block']],
   ['volumes', ['token', 'volume', 'vendor_id']],
 ]
+
+const createIndexes = async (db: Kysely<Database>, indexes: readonly Index[]): Promise<void> => {
+  for (const [table, columns] of indexes) {
+    const index = db.schema.createIndex([table, ...columns, 'index'].join('_')).ifNotExists()
+    await index.on(table).columns([...columns]).execute()
+  }
+}
+
+/**
+ * Makes what readers need, where it is not there yet. To fill it row by row while a long chain is read for the first
+ * time would cost more than all the rows: order ids are hashes, and each falls anywhere.
+ */
+export const createReadingIndexes = (db: Kysely<Database>): Promise<void> => createIndexes(db, READING_INDEXES)
 
 /**
  * Makes the tables of the chain anew. Their rows are but a copy, which the follower fills again: for a new layout this is
@@ -413,12 +432,7 @@ const chainMigration: Migration = {
       for (const [column, type] of columns) table = table.addColumn(column, type, (built) => built.notNull())
       await table.addPrimaryKeyConstraint(`${name}_key`, [...key] as never[]).execute()
     }
-    for (const [table, columns] of CHAIN_INDEXES) {
-      const name = [table, ...columns, 'index'].join('_')
-      await sql`create index if not exists ${sql.ref(name)} on ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`.execute(
-        db,
-      )
-    }
+    await createIndexes(db, WRITING_INDEXES)
   },
 }
 

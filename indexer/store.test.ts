@@ -83,6 +83,23 @@ describe('projection', () => {
     )
   })
 
+  it('makes what readers look up by when the chain was read up to blocks that may be undone', async () => {
+    const chain = seal(Array.from({ length: 4 }, () => ({ fork: 1, operations: [] })))
+    const last = chain.at(-1)?.block ?? genesis.block
+    const final = chain.slice(0, 3)
+    const db = await emptyStore()
+    const indexesOfOrders = async (): Promise<number> => {
+      const query = sql`select 1 from sqlite_master where type = 'index' and tbl_name = 'orders' and sql is not null`
+      return (await query.execute(db)).rows.length
+    }
+    const projection = createProjection(db)
+    await projection.apply({ ...batchOf(final, final.at(-1)?.block), head: last })
+    assert.equal(await indexesOfOrders(), 0)
+    await projection.apply(batchOf(chain.slice(3), final.at(-1)?.block))
+    assert.ok((await indexesOfOrders()) > 0)
+    await db.destroy()
+  })
+
   it('writes a batch whole or not at all', async () => {
     const chain = seal([
       { fork: 1, operations: [{ kind: 'register', who: 1, value: 1, words: 'a' }] },

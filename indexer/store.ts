@@ -27,6 +27,7 @@ import {
 } from './rows.ts'
 import {
   type BlockRow,
+  createReadingIndexes,
   type Database,
   type FeedRow,
   type GapRow,
@@ -83,6 +84,7 @@ export const openStore = async (
 /** @param db as `openStore` left it; no one else writes to it */
 export const createProjection = (db: Kysely<Database>): Projection => {
   const statements = createStatements()
+  let isReadable = false
   return {
     async recorded(): Promise<Recorded | undefined> {
       const checkpoint = await db.selectFrom('checkpoint').select('finalized_number').executeTakeFirst()
@@ -98,10 +100,23 @@ export const createProjection = (db: Kysely<Database>): Projection => {
       return finalized && { finalized, blocks }
     },
 
-    apply: (batch) => db.transaction().execute((transaction) => writeBatch(transaction, statements, batch)),
+    async apply(batch) {
+      const outcome = await db.transaction().execute(async (transaction) => {
+        if (!isReadable && endsBackfill(batch)) await createReadingIndexes(transaction)
+        return writeBatch(transaction, statements, batch)
+      })
+      if (outcome !== 'incomplete') isReadable ||= endsBackfill(batch)
+      return outcome
+    },
 
     rollBack: (to) => db.transaction().execute((transaction) => undo(transaction, statements, to)),
   }
+}
+
+/** Whether a batch goes beyond what is final, or has all there is: from here on rows are read, and may be undone. */
+const endsBackfill = ({ blocks, finalized, head }: Batch): boolean => {
+  const checkpoint = blocks.at(-1) ?? blocks[0]
+  return checkpoint.number > finalized.number || checkpoint.number >= head.number
 }
 
 /** The statements that take many rows, for each table. */

@@ -3,7 +3,7 @@ import { Kysely } from 'kysely'
 import { type Address, type Evidence, type Hash, ZERO_ADDRESS } from '../../../chain/types.ts'
 import { createSqlStore } from '../../../effects/store-node.ts'
 import { planRow, vendorRow } from '../../../indexer/rows.ts'
-import type { Database } from '../../../indexer/schema.ts'
+import { createReadingIndexes, type Database } from '../../../indexer/schema.ts'
 import { openStore, type Source } from '../../../indexer/store.ts'
 import { utf8 } from '../../../protocol/bytes.ts'
 import { chainText } from '../../../protocol/text.ts'
@@ -116,6 +116,7 @@ export const seedDirectory = async (folder: string, vendors: number): Promise<vo
       await insert('blocks', headers)
       const checkpoint = { id: 1, finalized_number: Math.max(0, head - 64), head_number: head }
       await transaction.insertInto('checkpoint').values(checkpoint).execute()
+      await createReadingIndexes(transaction)
     })
   } finally {
     await db.destroy()
