@@ -124,3 +124,6 @@ export const DOCUMENTS_FILE_BYTES_MAX = 4 * 1024 * 1024
 /** Answers kept as bytes, and bytes of all of them with what they are known by. */
 export const ANSWERS_KEPT_MAX = 20_000
 export const ANSWERS_KEPT_BYTES_MAX = 64 * 1024 * 1024
+
+/** Questions of which it is remembered that they were asked: an answer is kept when it is asked for again. */
+export const QUESTIONS_REMEMBERED = 20_000

@@ -7,7 +7,7 @@
  * Several changes in one block leave one row, the last. `bytea` is a type in PostgreSQL, and in SQLite a column that keeps
  * blobs as they are. Numbers wider than 53 bits, flags and word lists are written as `columns.ts` says.
  */
-import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import type { Insertable, Kysely, Selectable } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
 import { probeMigration, type ProbeTables } from './prober/schema.ts'
 
@@ -410,7 +410,10 @@ const READING_INDEXES: readonly Index[] = [
 const createIndexes = async (db: Kysely<Database>, indexes: readonly Index[]): Promise<void> => {
   for (const [table, columns] of indexes) {
     const index = db.schema.createIndex([table, ...columns, 'index'].join('_')).ifNotExists()
-    await index.on(table).columns([...columns]).execute()
+    await index
+      .on(table)
+      .columns([...columns])
+      .execute()
   }
 }
 

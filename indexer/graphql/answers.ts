@@ -1,11 +1,11 @@
 /**
  * Queries answered without the library's pipeline: from the bytes of an earlier answer if all that it rests on is as it
- * was, else by running what was made ready of the document. Only whole answers without errors are given here; for the
- * rest the library is asked, which then tells what is wrong.
+ * was, else by running what was made ready of the document. An answer is kept the second time that it is asked for. Only
+ * whole answers without errors are given here; for the rest the library is asked, which then tells what is wrong.
  */
 import { execute, GraphQLError, type GraphQLSchema } from 'graphql'
 import { base64url, utf8 } from '../../protocol/bytes.ts'
-import { ANSWERS_KEPT_BYTES_MAX, ANSWERS_KEPT_MAX } from '../limits.ts'
+import { ANSWERS_KEPT_BYTES_MAX, ANSWERS_KEPT_MAX, QUESTIONS_REMEMBERED } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Asked, MediaType } from './asked.ts'
 import { createContext, type Directory, type Grounds, type RequestContext } from './context.ts'
@@ -13,6 +13,7 @@ import type { Documents, KnownDocument, KnownOperation } from './documents.ts'
 import type { QueryErrorCode } from './errors.ts'
 import { createLru } from './lru.ts'
 import { costOf, exceedsLimits } from './query-limits.ts'
+import { createRecurrence } from './recurrence.ts'
 import { runQuery } from './run.ts'
 
 type Headers = Readonly<Record<string, string>>
@@ -51,6 +52,7 @@ export const createAnswers = (
   metrics: Metrics,
 ): Answers => {
   const kept = createLru<Kept>(ANSWERS_KEPT_MAX, ANSWERS_KEPT_BYTES_MAX)
+  const questions = createRecurrence(QUESTIONS_REMEMBERED)
 
   const end = (response: Response): Response => {
     metrics.ended(response.status === 304 ? 'not-modified' : 'answered')
@@ -86,7 +88,7 @@ export const createAnswers = (
         const etag = `"${base64url.encode(directory.sha256(bytes).subarray(0, ETAG_BYTES))}"`
         // It may be stored, and has to be asked about each time: a new block may come at any moment.
         const fresh: Kept = { bytes, grounds, etag, headers: { ...headers, etag, 'cache-control': 'no-cache' } }
-        kept.set(key, fresh, key.length + bytes.length)
+        if (questions.recurs(key)) kept.set(key, fresh, key.length + bytes.length)
         return end(respond(fresh, ifNoneMatch))
       } catch (error) {
         if (error instanceof GraphQLError && FINAL.has(error.extensions.code)) {

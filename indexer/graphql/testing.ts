@@ -57,7 +57,7 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
   const clock: Clock = { ...createClock(), nowMs: () => 1000 * (head.timestampSeconds + 7), ...options.clock }
   const metrics = createMetrics()
   const directory = { db, head: newest, feed, probes, source: SOURCE, clock, sha256, readHeader }
-  const { fetch: graphql } = createGraphqlServer(directory, { log: silentLog, metrics }, options.allowed)
+  const { fetch: graphql, keptBytes } = createGraphqlServer(directory, { log: silentLog, metrics }, options.allowed)
   const post = (body: object, given: Readonly<Record<string, string>> = {}): Promise<Response> => {
     const text = JSON.stringify(body)
     const length = String(Buffer.byteLength(text))
@@ -71,6 +71,7 @@ export const directoryOf = async (chain: readonly Sealed[], options: DirectoryOp
     directory,
     metrics,
     graphql,
+    keptBytes,
     head,
     post,
     async ask<Data>(query: string, variables: object = {}): Promise<Answer<Data>> {
