@@ -52,3 +52,6 @@ export const DIRECTORY_PAGE_MAX = 100
 
 /** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
 export const DIRECTORY_TEXT_MAX = 64 * 1024
+
+/** A voucher: a channel's with a JWK, a proof key and two signatures is about 2.5 KiB, and header lines are to stay small. */
+export const VOUCHER_BYTES_MAX = 6 * 1024
