@@ -8,7 +8,7 @@ import type { WorkThresholds } from '../protocol/nano/work.ts'
 import { createLife, type Life } from './life.ts'
 import type { Loop } from './loop.ts'
 import { createNanoNetwork, type NanoNetwork } from './nano/network.ts'
-import { createNanoRpc } from './nano/rpc.ts'
+import { createNanoRpc, type NanoJson } from './nano/rpc.ts'
 import { openNanoSocket } from './nano/socket.ts'
 import { EASY_WORK, genesisOf } from './nano/wallet.ts'
 import { serveWebSocket } from './nano/web-socket.ts'
@@ -35,6 +35,8 @@ export interface SimNanoNode {
   readonly nano: NanoNetwork
   /** Probability that an answer of the RPC is an excuse. */
   excuses: number
+  /** What a node that lies says instead. */
+  lie: (request: NanoJson, answer: NanoJson) => NanoJson
   /** The node is up, as it is at first. */
   start(): Promise<void>
   /**
@@ -62,6 +64,7 @@ export const createSimNanoNode = (
   const node: SimNanoNode = {
     nano,
     excuses: 0,
+    lie: (_request, truth) => truth,
     async start() {
       if (life?.isAlive()) return
       life = createLife()
@@ -69,7 +72,8 @@ export const createSimNanoNode = (
       host.serve(NANO_RPC_PORT, async (request) => {
         const excused = chance.chance(node.excuses)
         const body = await request.text()
-        return Response.json(excused ? { error: chance.pick(EXCUSES) } : answer(body))
+        if (excused) return Response.json({ error: chance.pick(EXCUSES) })
+        return Response.json(node.lie(JSON.parse(body) as NanoJson, answer(body)))
       })
       await listen(host)
     },

@@ -8,7 +8,8 @@ import { nanoSearchWork, nanoWorkValue, type WorkThresholds } from '../../protoc
 import { type BlockStatus, destinationOf, type LedgerBlock } from './ledger.ts'
 import type { NanoNetwork } from './network.ts'
 
-type Json = Readonly<Record<string, unknown>>
+export type NanoJson = Readonly<Record<string, unknown>>
+type Json = NanoJson
 type Action = (request: Json) => Json
 
 /** What makes a node answer `{ "error": … }`. */

@@ -162,7 +162,7 @@ describe('any list of sends, uses, refunds, forks, restarts and crashes', () => 
     fc.record({ type: fc.constant('refund' as const), payer, toOther: fc.boolean() }),
     fc.record({ type: fc.constant('double-spend' as const), payer, amount }),
     fc.record({ type: fc.constant('rival' as const), kind: fc.constantFrom('change' as const, 'send' as const) }),
-    fc.record({ type: fc.constant('crash' as const), writes: fc.nat(12) }),
+    fc.record({ type: fc.constant('crash' as const), writes: fc.nat(4) }),
     fc.record({ type: fc.constant('restart-node' as const), forget: fc.constantFrom(0, 0.5, 1) }),
     fc.record({ type: fc.constant('wait' as const), ms: fc.nat(20_000) }),
   )

@@ -19,7 +19,7 @@ export const SERVICE = nanoAccount(SERVICE_KEY)
 const GENESIS_KEY = nanoKey(1)
 const REPRESENTATIVE = nanoAccount(nanoKey(2))
 /** What each payer has at first, raw. */
-export const FORTUNE = 1_000_000n
+const FORTUNE = 1_000_000n
 const CONNECT_MS = 10_000
 /** The gateway looks so often for what it has to tell its rails, milliseconds. */
 const TELL_MS = 2_000
@@ -27,9 +27,9 @@ const LONG_MS = 600_000
 
 const hex = (value: bigint) => value.toString(16).padStart(16, '0')
 
-export const testSettings = (rpc = `http://node:${NANO_RPC_PORT}`) =>
+export const testSettings = (rpc = `http://node:${NANO_RPC_PORT}`, minimumDeposit = 1n) =>
   nanoSettingsSchema.parse({
-    ...{ rpc, representative: REPRESENTATIVE, minimumDeposit: '1' },
+    ...{ rpc, representative: REPRESENTATIVE, minimumDeposit: String(minimumDeposit) },
     work: { by: 'node', send: hex(EASY_WORK.send), receive: hex(EASY_WORK.receive) },
   })
 
@@ -37,10 +37,12 @@ export interface NanoWorldOptions {
   readonly seed?: number
   readonly rates?: FaultRates
   readonly payers?: number
+  readonly minimumDeposit?: bigint
 }
 
 /** The network, payers with some money, and the service's machine, which is not started. */
-export const createNanoWorld = async ({ seed = 1, rates = calm, payers = 2 }: NanoWorldOptions = {}) => {
+export const createNanoWorld = async (options: NanoWorldOptions = {}) => {
+  const { seed = 1, rates = calm, payers = 2, minimumDeposit } = options
   const loop = createLoop()
   const trace = createTrace(loop)
   const random = createSimRandom(seed)
@@ -64,7 +66,11 @@ export const createNanoWorld = async ({ seed = 1, rates = calm, payers = 2 }: Na
   const open = async (effects: HostEffects, stop: AbortSignal): Promise<void> => {
     const dial: Dial = (address, signal) => effects.network.connect(address, CONNECT_MS, signal) as ReturnType<Dial>
     const confirmations = createNanoConfirmations(effects, dial, [`ws://node:${NANO_SOCKET_PORT}`], SERVICE)
-    const started = await createNanoRail({ ...effects, confirmations }, testSettings(), SERVICE_KEY)
+    const started = await createNanoRail(
+      { ...effects, confirmations },
+      testSettings(undefined, minimumDeposit),
+      SERVICE_KEY,
+    )
     rail = started
     const sleep = () => effects.clock.sleep(TELL_MS, stop)
     const running = [started.run(book.deposits, stop), book.drive(started, sleep, stop)]
