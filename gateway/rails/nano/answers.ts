@@ -27,11 +27,10 @@ export const refusalSchema = z.object({ error: z.string() })
 
 /** @see https://docs.nano.org/commands/rpc-protocol/#account_info */
 export const accountInfoSchema = z
-  .object({ frontier: hashSchema, open_block: hashSchema, confirmation_height_frontier: hashSchema })
+  .object({ frontier: hashSchema, confirmation_height_frontier: hashSchema })
   .transform((info) => ({
     /** Newest block, confirmed or not. */
     frontier: info.frontier,
-    openBlock: info.open_block,
     /** Newest confirmed block; zeros when none is. */
     confirmedFrontier: info.confirmation_height_frontier,
   }))

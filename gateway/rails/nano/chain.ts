@@ -45,16 +45,13 @@ export const balanceAfter = async (node: NanoNode, hash: string, signal: AbortSi
   return info.block.balance
 }
 
-/** Whether a different block of the account, signed by its key, is confirmed where this one is or would be. */
+/** Whether a different block of the account, signed by its key, is confirmed where this send was. */
 export const isReplaced = async (
   node: NanoNode,
   { hash, account, previous }: Pick<SignedBlock, 'account' | 'previous'> & { readonly hash: string },
   signal: AbortSignal,
 ): Promise<boolean> => {
-  const rival =
-    previous === ZERO_HASH
-      ? (await node.accountInfo(account, signal))?.openBlock
-      : (await node.blockInfo(previous, signal))?.successor
+  const rival = (await node.blockInfo(previous, signal))?.successor
   if (rival === undefined || rival === hash || rival === ZERO_HASH) return false
   const proved = await provedBlock(node, rival, signal)
   if (!proved?.confirmed) return false

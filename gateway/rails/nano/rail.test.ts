@@ -382,9 +382,29 @@ describe("the service's chain", () => {
     await world.pass(A_WHILE_MS)
     assert.deepEqual(world.sends().map(({ hash }) => hash), [frontier]) // prettier-ignore
     await world.pass(120_000)
-    assert.match(events(world), /nano\.fork-lost/)
+    assert.match(events(world), /nano\.block-given-up taken=fork/)
     assert.deepEqual(world.sends().map(({ amount }) => amount), [10n, 30n]) // prettier-ignore
     assert.equal(world.book.refunds()[0]?.reference, world.sends()[1]?.hash)
+  })
+
+  it('a block that was given up and wins all the same is the refund', async () => {
+    const world = await funded()
+    const { nano } = world.node
+    nano.weather.electionMs = [30_000, 30_000]
+    nano.weather.upset = 1
+    const publish = nano.publish.bind(nano)
+    const rival = rivalOf(world, 90n)
+    nano.publish = (block) => {
+      publish(rival)
+      return publish(block)
+    }
+    refund(world)
+    await world.pass(A_WHILE_MS)
+    assert.match(events(world), /nano\.block-given-up taken=fork/)
+    assert.deepEqual(world.sends().map(({ amount }) => amount), [10n]) // prettier-ignore
+    await world.pass(120_000)
+    assert.deepEqual(world.sends().map(({ amount }) => amount), [30n]) // prettier-ignore
+    assert.equal(world.book.refunds()[0]?.reference, world.sends()[0]?.hash)
   })
 
   it('a fork that loses: the refund is made by the block that was first', async () => {

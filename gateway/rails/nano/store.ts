@@ -1,7 +1,6 @@
 /**
  * The rail's database: deposits, payments that are to be made, the blocks that were signed for them, and where the
- * service's chain ends. A block is in it before anybody else sees it, so that after any crash the same block is found
- * again and no second one is made while the first can still come true.
+ * service's chain ends. A block is in it before anybody else sees it, so that after any crash it is known for ours.
  */
 import { Kysely, sql, type Dialect, type Selectable, type Transaction } from 'kysely'
 import type { WorkedBlock } from '../../../protocol/nano/block.ts'
@@ -39,8 +38,8 @@ interface Tables {
     block: string
     /** 16 hex digits; may be replaced. */
     work: string
-    /** `live` while it may come true, `lost` once another block is confirmed where it would be. */
-    state: 'live' | 'confirmed' | 'lost'
+    /** `live` until it is confirmed, or given up for another one in its place; then it may still be confirmed. */
+    state: 'live' | 'confirmed' | 'given-up'
   }
   /** One row, once the chain was read. */
   nano_tip: { id: 1; hash: string; balance: string; representative: string }
@@ -78,13 +77,13 @@ export interface NanoStore {
   /** Credited deposits of these accounts that no payment receives, the oldest first. */
   openDeposits(accounts: readonly string[]): Promise<readonly OpenDeposit[]>
 
-  /** The block that may come true; there is one at most. */
+  /** The block that is being brought about; there is one at most. */
   live(): Promise<LiveBlock | undefined>
   /** Writes down a signed block of a payment, and the payment if it was not wanted before. */
   addBlock(payment: Payment, hash: string, block: WorkedBlock): Promise<void>
   setWork(hash: string, work: string): Promise<void>
-  /** Another block is confirmed in its place. */
-  lose(hash: string): Promise<void>
+  /** Another block has its place. */
+  giveUp(hash: string): Promise<void>
   /** Whether this block was signed by us. */
   isOurs(hash: string): Promise<boolean>
   /** The chain is confirmed up to here; of its blocks these are ours, and what they pay is made. */
@@ -214,8 +213,8 @@ export const openNanoStore = async (dialect: Dialect): Promise<NanoStore> => {
       await db.updateTable('nano_blocks').set({ work }).where('hash', '=', hash).execute()
     },
 
-    async lose(hash) {
-      await db.updateTable('nano_blocks').set({ state: 'lost' }).where('hash', '=', hash).execute()
+    async giveUp(hash) {
+      await db.updateTable('nano_blocks').set({ state: 'given-up' }).where('hash', '=', hash).execute()
     },
 
     async isOurs(hash) {

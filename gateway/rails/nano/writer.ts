@@ -1,11 +1,12 @@
 /**
  * The one writer of the service's chain. It makes one payment at a time: a block is signed, written down, published, and
- * the next one waits until it is confirmed. A payment gets another block only once a different one is confirmed in the
- * place of the first, and that other block comes before the new one: so of all blocks of a payment one can come true.
+ * the next one waits until it is confirmed. Where another block has the place of one of ours, ours is given up, and the
+ * payment is made anew after what is confirmed there. The chain between is read and proved (`chain.ts`), so either ours is
+ * in it, and then the payment is made, or the new block can never be confirmed together with it: each payment is made once.
  */
 import type { Log } from '../../../effects/log.ts'
 import { nanoBlockHash, nanoRootOf, nanoSignBlock, ZERO_HASH } from '../../../protocol/nano/block.ts'
-import { isReplaced, readChain } from './chain.ts'
+import { readChain } from './chain.ts'
 import { NanoError } from './errors.ts'
 import type { NanoNode, Taken } from './node.ts'
 import { blockOf, nextPayment, type Payment, receiveOf, waitingPayers } from './payments.ts'
@@ -101,20 +102,16 @@ export const createWriter = (parts: WriterParts): ((signal: AbortSignal) => Prom
 
   const publish = async ({ hash, payment, block }: LiveBlock, signal: AbortSignal): Promise<WriterStep> => {
     const taken = await node.process(block, payment.kind, signal)
+    const giveUp = async (): Promise<WriterStep> => {
+      log.warn('nano.block-given-up', { taken })
+      await store.giveUp(hash)
+      return 'progress'
+    }
     const outcomes: Record<Taken, () => Promise<WriterStep>> = {
       taken: async () => 'waiting',
       gap: () => Promise.reject(new NanoError('ERR_NANO_BEHIND', 'the node lacks what a block of ours is built on')),
-      fork: async () => {
-        if (!(await isReplaced(node, { ...block, hash }, signal))) return 'waiting'
-        log.warn('nano.fork-lost')
-        await store.lose(hash)
-        return 'progress'
-      },
-      // The network receives a send once, so nothing is risked by trying another way.
-      unreceivable: async () => {
-        await store.lose(hash)
-        return 'progress'
-      },
+      fork: giveUp,
+      unreceivable: giveUp,
       work: async () => {
         await store.setWork(hash, await workFor(payment, nanoRootOf(block), signal))
         return 'progress'
