@@ -6,6 +6,7 @@ export const paymentProblems = {
   ERR_PAYMENT_REQUIRED: { status: 402, title: 'This costs money' },
   ERR_BALANCE_SHORT: { status: 402, title: 'The balance of the account is too small' },
   ERR_VOUCHER_USED_UP: { status: 402, title: 'The voucher allows no more' },
+  ERR_COST_ABOVE_AMOUNT: { status: 402, title: 'This costs more than was agreed to' },
   ERR_PAYMENT_INVALID: { status: 402, title: 'The payment is not good' },
   ERR_PAYMENT_FAILED: { status: 402, title: 'The payment could not be taken' },
 
