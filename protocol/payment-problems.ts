@@ -6,6 +6,7 @@ export const paymentProblems = {
   ERR_PAYMENT_REQUIRED: { status: 402, title: 'This costs money' },
   ERR_BALANCE_SHORT: { status: 402, title: 'The balance of the account is too small' },
   ERR_VOUCHER_USED_UP: { status: 402, title: 'The voucher allows no more' },
+  ERR_COST_ABOVE_AMOUNT: { status: 402, title: 'This costs more than was agreed to' },
   ERR_PAYMENT_INVALID: { status: 402, title: 'The payment is not good' },
   ERR_PAYMENT_FAILED: { status: 402, title: 'The payment could not be taken' },
 
@@ -17,6 +18,7 @@ export const paymentProblems = {
   ERR_PROOF_SHAPE: { status: 400, title: 'The proof of the request is not understood' },
   ERR_IDEMPOTENCY_KEY: { status: 400, title: 'The idempotency key is not understood' },
   ERR_BODY_DIGEST: { status: 400, title: 'The body is not the one that was announced' },
+  ERR_PATH: { status: 400, title: 'The path can be read in several ways' },
   ERR_DONATION: { status: 400, title: 'The amount to give is not understood' },
   ERR_REFUND_ADDRESS: { status: 400, title: 'Refunds cannot go to this address' },
 
