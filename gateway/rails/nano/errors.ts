@@ -11,6 +11,8 @@ export type NanoErrorCode =
   | 'ERR_NANO_BEHIND'
   /** A block that we did not write stands unconfirmed in the service's chain. */
   | 'ERR_NANO_UNCONFIRMED'
+  /** A refund is under way and not confirmed; it is brought about all the same. */
+  | 'ERR_NANO_PENDING'
   /** The work that was found is not good enough. */
   | 'ERR_NANO_WORK'
 

@@ -18,8 +18,8 @@ import { GatewayError } from '../../errors.ts'
 import type { Deposits, Rail, SignedVoucher } from '../../rail.ts'
 import { createFollower } from './deposits.ts'
 import { NanoError } from './errors.ts'
-import { changeOrAbort, keepGoing } from './keep-going.ts'
-import { CONFIRMATION_POLL_MS } from './limits.ts'
+import { keepGoing } from './keep-going.ts'
+import { CONFIRMATION_POLL_MS, REFUND_WAIT_MS } from './limits.ts'
 import { createNanoNode } from './node.ts'
 import { receiveOf, refundOf } from './payments.ts'
 import type { NanoSettings } from './settings.ts'
@@ -130,11 +130,20 @@ export const createNanoRail = async (
       const payment = refundOf(id, payer, amount, destination)
       await store.want([payment])
       wanted.resolve()
-      for (;;) {
-        const change = made.promise
-        const known = await store.payment(payment.id)
-        if (known?.madeBy !== undefined) return { reference: known.madeBy }
-        await changeOrAbort(change, signal)
+      const waiting = new AbortController()
+      const until = AbortSignal.any([signal, waiting.signal])
+      const tooLong = clock.sleep(REFUND_WAIT_MS, until).then(() => 'too long' as const)
+      tooLong.catch(() => {})
+      try {
+        for (;;) {
+          const change = made.promise.then(() => 'made' as const)
+          const known = await store.payment(payment.id)
+          if (known?.madeBy !== undefined) return { reference: known.madeBy }
+          if ((await Promise.race([change, tooLong])) === 'too long')
+            throw new NanoError('ERR_NANO_PENDING', 'the refund is not confirmed yet')
+        }
+      } finally {
+        waiting.abort()
       }
     },
 

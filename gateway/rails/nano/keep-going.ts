@@ -1,4 +1,4 @@
-/** Going on through faults, and waiting without missing anything. */
+/** Going on through faults, and looking sooner when there is reason to. */
 import { createBackoff } from '../../../chain/backoff.ts'
 import { sleepUnless } from '../../../chain/run-steps.ts'
 import type { Clock } from '../../../effects/clock.ts'
@@ -46,16 +46,3 @@ export const keepGoing = async (
 
 const isPassing = (error: unknown): error is NanoError | StoreError =>
   error instanceof NanoError || (error instanceof StoreError && error.retryable)
-
-/** Waits for a change. @throws the signal's reason */
-export const changeOrAbort = async (change: Promise<void>, signal: AbortSignal): Promise<void> => {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = () => aborted.reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([change, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -24,3 +24,5 @@ export const WORK_TRIES_PER_TURN = 3_000
 
 /** How often it is looked whether a published block is confirmed, milliseconds; confirmations are told sooner. */
 export const CONFIRMATION_POLL_MS = 1_000
+/** How long one who asks for a refund waits for it, milliseconds: others may be paid by the same asker after it. */
+export const REFUND_WAIT_MS = 60_000

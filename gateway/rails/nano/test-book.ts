@@ -79,7 +79,8 @@ export const createBook = () => {
         rail.refund(refund, signal).then(
           ({ reference }) => (refund.reference = reference),
           (error: unknown) => {
-            if (!signal.aborted) throw error
+            underWay.delete(refund.id)
+            if (!signal.aborted && !(error as { retryable?: boolean }).retryable) throw error
           },
         )
       }
