@@ -195,7 +195,8 @@ export const createNanoRpc = (network: NanoNetwork, thresholds: WorkThresholds):
 
   return (body) => {
     try {
-      const request = JSON.parse(body) as Json
+      const request = JSON.parse(body) as Json | null
+      if (typeof request !== 'object' || request === null) throw new Refusal('Unable to parse JSON')
       const action = actions[textOf(request, 'action', '')]
       if (!action) throw new Refusal('Unknown command')
       return action(request)

@@ -29,7 +29,7 @@ const hex = (value: bigint) => value.toString(16).padStart(16, '0')
 
 export const testSettings = (rpc = `http://node:${NANO_RPC_PORT}`, minimumDeposit = 1n) =>
   nanoSettingsSchema.parse({
-    ...{ rpc, representative: REPRESENTATIVE, minimumDeposit: String(minimumDeposit) },
+    ...{ scheme: 'nano', rpc, representative: REPRESENTATIVE, minimumDeposit: String(minimumDeposit) },
     work: { by: 'node', send: hex(EASY_WORK.send), receive: hex(EASY_WORK.receive) },
   })
 
