@@ -35,7 +35,7 @@ export const createFollower = (parts: FollowerParts) => {
       const fresh = page.filter(({ hash }) => !seen.has(hash))
       for (const { hash } of fresh) seen.add(hash)
       if (fresh.length > 0) yield fresh
-      // A node without offsets, older than V23, gives the first page again.
+      // A node without offsets, an old one, gives the first page again.
       if (page.length < RECEIVABLE_PAGE || fresh.length === 0) return
     }
     log.warn('nano.too-many-receivable', { max: RECEIVABLE_MAX })
