@@ -7,7 +7,7 @@ const upper = (digits: number) =>
     .string()
     .regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`))
     .toUpperCase()
-export const hashSchema = upper(64)
+const hashSchema = upper(64)
 const raw = z
   .string()
   .regex(/^\d{1,39}$/)
@@ -35,7 +35,7 @@ export const accountInfoSchema = z
     confirmedFrontier: info.confirmation_height_frontier,
   }))
 
-export const stateBlockSchema = z.object({
+const stateBlockSchema = z.object({
   type: z.literal('state'),
   account,
   previous: hashSchema,

@@ -46,9 +46,6 @@ const NANO_DECIMALS = 30
 /** The account that nobody has the key of. */
 const BURN_KEY = '0'.repeat(64)
 
-/** The service's account by its secret key, 32 bytes. */
-export const nanoAccountOf = (secretKey: Uint8Array): string => formatNanoAccount(nanoPublicKeyOf(secretKey))
-
 /**
  * @param secretKey of the service's account, 32 bytes; nothing else may use it while the rail runs
  * @throws TypeError when the node's URL is none, and what opening the database throws
