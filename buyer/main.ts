@@ -7,6 +7,7 @@ import { addGatewayCommand } from '../gateway/cli/serve.ts'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
+import { nanoRails } from '../gateway/rails/nano/opener.ts'
 import { createNativeJose } from '../vendor/native-jose.ts'
 import { addBuyerCommands } from './cli/program.ts'
 
@@ -19,6 +20,6 @@ await runProcess((program, context) => {
     openKeys,
     vendorOf: registeredVendor,
     createJose: ({ effects }) => createNativeJose(createNativeRsa(), effects.random),
-    openers: [],
+    openers: [nanoRails],
   })
 })

@@ -59,7 +59,7 @@ export const createNanoRail = async (
   const node = createNanoNode(effects.network, settings.rpc)
   const publicKey = nanoPublicKeyOf(secretKey)
   const account = formatNanoAccount(publicKey)
-  const store = await openNanoStore(effects.sql.dialect('nano'))
+  const store = await openNanoStore(effects.sql.dialect(account.replace('_', '-')))
   const findWork = createWorkFinder(clock, node, settings)
   let isReady = false
   /** Resolved when there is something new for the writer to do, and when payments were made. */

@@ -10,6 +10,7 @@ import { calm, drawFaultRates } from '../../../sim/faults.ts'
 import { fairWeather } from '../../../sim/nano/network.ts'
 import { finishBlock, nanoAccount, nanoKey } from '../../../sim/nano/wallet.ts'
 import { createSimRandom } from '../../../sim/random.ts'
+import { firstDifference } from '../../../sim/trace.ts'
 import { createNanoWorld, SERVICE, SERVICE_KEY } from './testing.ts'
 
 type World = Awaited<ReturnType<typeof createNanoWorld>>
@@ -148,6 +149,33 @@ describe('a crash after any write', () => {
       assert.deepEqual(world.book.refunds().map(({ amount }) => amount), [5n, 4n]) // prettier-ignore
     }
     assert.ok(writes > 40, `only ${writes}`)
+  })
+})
+
+describe('a run with faults', () => {
+  it('is the same each time', async () => {
+    const run = async () => {
+      const rates = drawFaultRates(createSimRandom(3))
+      const world = await createNanoWorld({ seed: 3, rates })
+      Object.assign(world.node.nano.weather, { lost: 0.3, doubled: 0.3, lateMs: 5_000 })
+      const [payer] = world.wallets
+      assert.ok(payer)
+      world.start()
+      payer.send(SERVICE, 10n)
+      await world.pass(60_000)
+      world.book.refund(payer.account, ELSEWHERE)
+      world.host.crashAfterWrites(3)
+      await world.pass(30_000)
+      world.start()
+      world.node.stop(0.5)
+      await world.pass(5_000)
+      await world.node.start()
+      await world.pass(60_000)
+      return world.trace
+    }
+    const traces = [await run(), await run()] as const
+    assert.equal(firstDifference(...traces), undefined)
+    assert.ok(traces[0].count() > 50)
   })
 })
 
