@@ -3,7 +3,8 @@
  * checked as nano_node's ledger does, in its order and with its results.
  * @see https://docs.nano.org/protocol-design/ledger/
  */
-import { parseNanoAccount } from '../../protocol/nano/account.ts'
+import { hexToBytes } from '@noble/hashes/utils.js'
+import { formatNanoAccount, parseNanoAccount } from '../../protocol/nano/account.ts'
 import {
   nanoBlockHash,
   nanoBlockIsSigned,
@@ -13,8 +14,6 @@ import {
   ZERO_HASH,
 } from '../../protocol/nano/block.ts'
 import { nanoWorkValue, type WorkThresholds } from '../../protocol/nano/work.ts'
-import { formatNanoAccount } from '../../protocol/nano/account.ts'
-import { hexToBytes } from '@noble/hashes/utils.js'
 
 export type BlockStatus =
   | 'progress'
