@@ -15,6 +15,15 @@ export type ProtocolErrorCode =
   | 'ERR_NONCE'
   | 'ERR_SEALED_FILE'
   | 'ERR_SIGNED_ORDER_SHAPE'
+  | 'ERR_VOUCHER_SHAPE'
+  | 'ERR_VOUCHER_PURPOSE'
+  | 'ERR_VOUCHER_HOST'
+  | 'ERR_VOUCHER_EXPIRED'
+  | 'ERR_VOUCHER_TOO_LONG'
+  | 'ERR_RECEIPT_SHAPE'
+  | 'ERR_OFFERS_SHAPE'
+  | 'ERR_OFFERS_KEY'
+  | 'ERR_OFFERS_HOST'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

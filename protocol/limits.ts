@@ -52,3 +52,15 @@ export const DIRECTORY_PAGE_MAX = 100
 
 /** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
 export const DIRECTORY_TEXT_MAX = 64 * 1024
+
+/** A voucher: a channel's with a JWK, a proof key and two signatures is about 2.5 KiB, and header lines are to stay small. */
+export const VOUCHER_BYTES_MAX = 6 * 1024
+
+/** A receipt signed with RSA of 4096 bits is about 1.2 KiB. */
+export const RECEIPT_BYTES_MAX = 2 * 1024
+
+/** Ways to pay for one route: one for each currency and scheme. */
+export const OFFERS_MAX = 16
+
+/** A 402 with 16 offers and two 4096-bit keys is about 12 KiB. */
+export const PAYMENT_REQUIRED_BYTES_MAX = 64 * 1024
