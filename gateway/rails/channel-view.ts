@@ -94,3 +94,15 @@ export const readPayers = async (db: RailDatabase): Promise<Map<string, Address>
   const rows = await db.selectFrom('events').select(['account', 'settings']).where('settings', 'is not', null).execute()
   return new Map(rows.map(({ account, settings }) => [account, parseSettings(parseJson(settings ?? '')).payer]))
 }
+
+/** Channels of which a withdrawal was ever asked for. */
+export const readRequested = async (db: RailDatabase): Promise<readonly Hex[]> => {
+  const rows = await db
+    .selectFrom('events')
+    .select('account')
+    .distinct()
+    .where('type', '=', 'WithdrawalRequested')
+    .orderBy('account')
+    .execute()
+  return rows.map(({ account }) => account as Hex)
+}

@@ -3,7 +3,7 @@
  * what is not used goes back. The ledger keeps the best voucher of each channel; `claims.ts` cashes them.
  */
 import { z } from 'zod'
-import { type ChannelState, type ContractReader, paymentsCall } from '../../chain/contracts.ts'
+import { type ContractReader, paymentsCall } from '../../chain/contracts.ts'
 import { type Address, type Hex, parseAddress, parseHash, ZERO_ADDRESS } from '../../chain/types.ts'
 import { parseJson } from '../../protocol/json.ts'
 import { channelIdOf, paymentsDomain, signerOf } from '../../protocol/typed-data.ts'
@@ -14,9 +14,9 @@ import { type ChannelView, type KnownSettings as Settings, parseSettings } from 
 import { isSignedBy } from './es256k.ts'
 import type { Following } from './following.ts'
 import type { Outbox } from './outbox.ts'
-import { claimBeforeRow, refundRow } from './refund-ids.ts'
+import { refundRow } from './refund-ids.ts'
 import { sendRefund } from './send-refund.ts'
-import { evidenceText, type SignedCumulative, type VoucherSource } from './vouchers.ts'
+import { evidenceText, type VoucherSource } from './vouchers.ts'
 
 export interface ChannelRailSettings {
   readonly id: string
@@ -46,15 +46,6 @@ const authorizationSchema = z.object({
     .string()
     .regex(/^0x([0-9a-f]{130})?$/)
     .transform((text) => text as Hex),
-  cumulative: z
-    .string()
-    .regex(/^\d{1,39}$/)
-    .transform(BigInt)
-    .optional(),
-  signature: z
-    .string()
-    .transform((text) => text as Hex)
-    .optional(),
 })
 
 type Authorization = z.infer<typeof authorizationSchema>
@@ -95,28 +86,23 @@ export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRail
     return { view, settings: found, signed }
   }
 
-  /** Makes sure that what was charged can still be cashed once the money has left. @throws ERR_REFUND_AMOUNT */
-  const keepEnough = async (refund: Refund, given: Authorization, signal: AbortSignal): Promise<void> => {
-    const { account, amount } = refund
-    const [state] = (await reader.channels(payments, [account as Hex], 'latest', signal)) as [ChannelState]
-    const left = state.balance - amount
-    if (left < state.claimed) throw new GatewayError('ERR_REFUND_AMOUNT', 'the channel does not hold so much any more')
+  /**
+   * The ledger gives back nothing that is signed. Should a higher voucher have come in at the same moment, it could never
+   * be cashed once the money has left.
+   * @throws ERR_REFUND_AMOUNT
+   */
+  const keepEnough = async ({ account, amount }: Refund, signal: AbortSignal): Promise<void> => {
+    const [state] = await reader.channels(payments, [account as Hex], 'latest', signal)
     const best = await vouchers.of(account as Hex)
-    if (left === state.claimed || !best || best.cumulative <= left) return
-    // The payer signed more than it used. No contract takes a part of a voucher, so it signs what was used.
-    const { settings: channel, cumulative, signature } = given
-    if (cumulative !== left || signature === undefined) {
-      const text = 'more is signed than would be left: sign a cumulative of exactly what was used, and the amount'
-      throw new GatewayError('ERR_REFUND_AMOUNT', text, { more: { cumulative: left.toString() } })
-    }
-    const call = paymentsCall(payments, 'claim', [{ settings: channel, cumulative, signature }])
-    await sendRefund(outbox, claimBeforeRow(refund.id), call, { signal })
+    const left = (state?.balance ?? 0n) - amount
+    if (left >= (state?.claimed ?? 0n) && left >= (best?.cumulative ?? 0n)) return
+    throw new GatewayError('ERR_REFUND_AMOUNT', 'more is signed, or was claimed, than the channel would have left')
   }
 
   const pay = async (refund: Refund, signal: AbortSignal): Promise<{ readonly reference: string }> => {
     const given = await authorizationOf(refund)
     const row = refundRow(refund.id)
-    if (!(await outbox.knows(row))) await keepEnough(refund, given, signal)
+    if (!(await outbox.knows(row))) await keepEnough(refund, signal)
     const call = paymentsCall(
       payments,
       'refund',
@@ -189,7 +175,9 @@ export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRail
           throw shape(`counts ${refunds} refunds of this channel; there were ${view.refunds}`)
         }
       }
-      return { authorization: authorizationText(channel, refundSignature, signed) }
+      // Of who signed more than it used: the last word on what is the vendor's.
+      const lower = signed && { limit: signed.cumulative, evidence: evidenceText(channel, signed) }
+      return { ...lower, authorization: authorizationText(channel, refundSignature) }
     },
 
     home: (account) => following.payer(account),
@@ -211,15 +199,10 @@ export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRail
   }
 }
 
-const authorizationText = (
-  settings: Settings,
-  refundSignature: string | undefined,
-  signed: SignedCumulative | undefined,
-): string =>
+const authorizationText = (settings: Settings, refundSignature: string | undefined): string =>
   JSON.stringify({
     settings: { ...settings, vendorId: settings.vendorId.toString() },
     refundSignature: refundSignature ?? '0x',
-    ...(signed ? { cumulative: signed.cumulative.toString(), signature: signed.signature } : {}),
   })
 
 const wrongAccount = (what: string) => new GatewayError('ERR_VOUCHER_ACCOUNT', what)

@@ -7,7 +7,7 @@ import { createFollower, type FollowEffects, type Follower } from '../../chain/f
 import type { Projection } from '../../chain/projection.ts'
 import { isCaughtUp, runSteps, type Step } from '../../chain/run-steps.ts'
 import type { Address, Hex } from '../../chain/types.ts'
-import { readChannel, readPayers, type ChannelView } from './channel-view.ts'
+import { readChannel, readPayers, readRequested, type ChannelView } from './channel-view.ts'
 import { createRailProjection } from './events.ts'
 import type { Deposits } from '../rail.ts'
 import type { Outbox } from './outbox.ts'
@@ -34,6 +34,8 @@ export interface Following {
   channel(channelId: Hex): Promise<ChannelView | undefined>
   /** Who paid into a channel; undefined for one that is not known. */
   payer(channelId: string): Address | undefined
+  /** Channels whose payer asked for what is left. */
+  withdrawing(): Promise<readonly Hex[]>
   /**
    * Tells one rail's ledger until the signal aborts; nobody is told before all rails run.
    * @throws FollowError when this is not the chain that was followed
@@ -104,6 +106,11 @@ export const createFollowing = async (
     isCaughtUp: () => caughtUp,
     channel,
     payer: (channelId) => payers.get(channelId),
+    async withdrawing() {
+      const asked = await readRequested(db)
+      const views = await Promise.all(asked.map(channel))
+      return asked.filter((_, at) => (views[at]?.withdrawableAt ?? 0) > 0)
+    },
     async run(railId, deposits, signal) {
       ledgers.set(railId, deposits)
       try {

@@ -4,9 +4,6 @@ const PREFIX = 'refund '
 
 export const refundRow = (refundId: string): string => `${PREFIX}${refundId}`
 
-/** The claim that makes room for a refund. */
-export const claimBeforeRow = (refundId: string): string => `claim before ${refundId}`
-
 /** Id of the refund that a transaction was signed for; undefined if it is for something else. */
 export const refundOfRow = (row: string | undefined): string | undefined =>
   row?.startsWith(PREFIX) ? row.slice(PREFIX.length) : undefined

@@ -43,6 +43,8 @@ export interface RailTables {
   undone: { block_hash: string; log_index: number; account: string; told_by: string }
   /** The Payments contract that a registry vouches for: it never changes. */
   contracts: { registry: string; payments: string }
+  /** Domains of signatures of the tokens that x402 is paid in: they never change. */
+  token_domains: { token: string; name: string; version: string }
   /** Transactions of the vendor's account that must happen once, as they were signed. */
   transactions: {
     /** What it is for. */
@@ -70,10 +72,12 @@ const SCHEMA = [
     primary key (block_number, log_index))`,
   sql`create index if not exists events_by_account on events (account, block_number, log_index)`,
   sql`create index if not exists events_untold on events (block_number, log_index) where told_by is null`,
+  sql`create index if not exists events_requested on events (account) where type = 'WithdrawalRequested'`,
   sql`create table if not exists undone (
     block_hash text not null, log_index integer not null, account text not null, told_by text not null,
     primary key (block_hash, log_index))`,
   sql`create table if not exists contracts (registry text primary key, payments text not null)`,
+  sql`create table if not exists token_domains (token text primary key, name text not null, version text not null)`,
   sql`create table if not exists transactions (
     id text primary key, raw text not null, hash text not null, nonce integer not null, state text not null,
     until_seconds integer)`,

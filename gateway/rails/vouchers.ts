@@ -52,10 +52,47 @@ export const readEvidence = (domain: Hex, text: string): Claimable | undefined =
   return isSigned ? { channelId, settings, cumulative, signature } : undefined
 }
 
-/** Where the vendor's side keeps the best voucher of each channel. */
+/** Where the best voucher of each channel is found. */
 export interface VoucherSource {
   /** Of one channel. */
   of(channelId: Hex): Promise<Claimable | undefined>
   /** Of all channels that have one. */
   all(): Promise<readonly Claimable[]>
+}
+
+/** What the ledger kept with its accounts: `evidence` of the rail's `Authority`. */
+export interface EvidenceBook {
+  of(railId: string, account: string): Promise<string | undefined>
+  /** Accounts that sort after one, so many at most; undefined for those without. */
+  list(
+    railId: string,
+    after: string,
+    count: number,
+  ): Promise<readonly { readonly account: string; readonly evidence: string | undefined }[]>
+}
+
+const ACCOUNTS_AT_ONCE = 1_000
+
+/** @param railIds of channels of one Payments contract, whose domain it is */
+export const createVoucherSource = (book: EvidenceBook, domain: Hex, railIds: readonly string[]): VoucherSource => {
+  const read = (text: string | undefined) => (text === undefined ? undefined : readEvidence(domain, text))
+
+  const ofRail = async (railId: string): Promise<readonly Claimable[]> => {
+    const found: Claimable[] = []
+    let after = ''
+    for (;;) {
+      const some = await book.list(railId, after, ACCOUNTS_AT_ONCE)
+      found.push(...some.map(({ evidence }) => read(evidence)).filter((voucher) => voucher !== undefined))
+      after = some.at(-1)?.account ?? ''
+      if (some.length < ACCOUNTS_AT_ONCE) return found
+    }
+  }
+
+  return {
+    async of(channelId) {
+      const texts = await Promise.all(railIds.map((railId) => book.of(railId, channelId)))
+      return read(texts.find((text) => text !== undefined))
+    },
+    all: async () => (await Promise.all(railIds.map(ofRail))).flat(),
+  }
 }
