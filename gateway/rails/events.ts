@@ -60,7 +60,7 @@ export const createRailProjection = (db: RailDatabase, vendorId: bigint): Projec
 
 const insert = async (tx: Transaction<RailTables>, event: RailEvent): Promise<void> => {
   const { blockNumber, blockHash, logIndex, transactionHash } = event.evidence
-  // A block that was undone and is back: the ledger knows of it still.
+  // A block that was undone and is back: the ledger may know of it still, and is told again.
   const back = await tx
     .deleteFrom('undone')
     .where('block_hash', '=', blockHash)
@@ -81,6 +81,7 @@ const insert = async (tx: Transaction<RailTables>, event: RailEvent): Promise<vo
       withdrawable_at: event.type === 'WithdrawalRequested' ? event.withdrawableAt : null,
       plan_id: event.type === 'OrderPaid' ? event.planId : null,
       told_by: back?.told_by ?? null,
+      is_told: 0,
     })
     .execute()
 }

@@ -36,10 +36,15 @@ export interface RailTables {
     withdrawable_at: number | null
     /** Of an order; else null. */
     plan_id: number | null
-    /** The rail by which the ledger was told of it; empty where it concerns no rail; null before that is decided. */
+    /**
+     * The rail by which the ledger hears of it; empty where it concerns no rail; null before that is decided. Written
+     * before the ledger is told, so that what it may have heard is revoked when a reorg undoes it.
+     */
     told_by: string | null
+    /** 1 once the ledger has it for sure. */
+    is_told: number
   }
-  /** Events that the ledger was told of and a reorg has undone. */
+  /** Events that the ledger may have heard of and a reorg has undone. */
   undone: { block_hash: string; log_index: number; account: string; told_by: string }
   /** The Payments contract that a registry vouches for: it never changes. */
   contracts: { registry: string; payments: string }
@@ -68,10 +73,10 @@ const SCHEMA = [
   sql`create table if not exists events (
     block_number integer not null, log_index integer not null, block_hash text not null,
     transaction_hash text not null, type text not null, account text not null, amount text not null, settings text,
-    withdrawable_at integer, plan_id integer, told_by text,
+    withdrawable_at integer, plan_id integer, told_by text, is_told integer not null default 0,
     primary key (block_number, log_index))`,
   sql`create index if not exists events_by_account on events (account, block_number, log_index)`,
-  sql`create index if not exists events_untold on events (block_number, log_index) where told_by is null`,
+  sql`create index if not exists events_untold on events (block_number, log_index) where is_told = 0`,
   sql`create index if not exists events_requested on events (account) where type = 'WithdrawalRequested'`,
   sql`create table if not exists undone (
     block_hash text not null, log_index integer not null, account text not null, told_by text not null,

@@ -61,32 +61,39 @@ const tellSome = async (parts: TellParts, ledgers: ReadonlyMap<string, Deposits>
   const rows = await db
     .selectFrom('events')
     .selectAll()
-    .where('told_by', 'is', null)
+    .where('is_told', '=', 0)
     .orderBy('block_number')
     .orderBy('log_index')
     .limit(EVENTS_AT_ONCE)
     .execute()
   if (rows.length === 0) return 0
-  const told: { readonly row: EventRow; readonly by: string }[] = []
-  for (const row of rows) {
-    told.push({ row, by: (await scopeOf(parts, row))?.railId ?? '' })
-  }
+  const told: Told[] = []
+  for (const row of rows) told.push({ row, by: row.told_by ?? (await scopeOf(parts, row))?.railId ?? '' })
+  await mark(db, told, 0)
   // Together, so that the ledger takes them in one transaction.
   await Promise.all(told.map(({ row, by }) => tellEvent(parts, ledgers.get(by), row)))
-  await db.transaction().execute(async (tx) => {
+  await mark(db, told, 1)
+  const requests = told.filter(({ row, by }) => row.type === 'WithdrawalRequested' && by !== '').length
+  if (requests > 0) log.warn('rails.withdrawal-requested', { channels: requests })
+  return rows.length
+}
+
+interface Told {
+  readonly row: EventRow
+  readonly by: string
+}
+
+const mark = (db: RailDatabase, told: readonly Told[], isTold: 0 | 1): Promise<void> =>
+  db.transaction().execute(async (tx) => {
     for (const { row, by } of told) {
       await tx
         .updateTable('events')
-        .set({ told_by: by })
+        .set({ told_by: by, is_told: isTold })
         .where('block_number', '=', row.block_number)
         .where('log_index', '=', row.log_index)
         .execute()
     }
   })
-  const requests = rows.filter(({ type }) => type === 'WithdrawalRequested').length
-  if (requests > 0) log.warn('rails.withdrawal-requested', { channels: requests })
-  return rows.length
-}
 
 const scopeOf = async ({ channel, scopes }: TellParts, row: EventRow): Promise<Scope | undefined> => {
   if (row.type === 'OrderPaid') return scopes.find(({ takesPlan }) => takesPlan?.(row.plan_id ?? 0))

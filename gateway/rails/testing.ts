@@ -19,13 +19,14 @@ import { mortalDialect } from '../../sim/mortal-dialect.ts'
 import { startDevelopmentChain, type DevelopmentChain } from '../../test/development-chain.ts'
 import type { Deposit, Deposits } from '../rail.ts'
 import type { KnownSettings } from './channel-view.ts'
-import type { EvmEffects, EvmSettings } from './index.ts'
+import { openEvmRails, type EvmEffects, type EvmSettings } from './index.ts'
 import type { EvidenceBook } from './vouchers.ts'
 
 export const CHAIN_ID = 31_337n
 export const COIN = { code: 'ETH', decimals: 18 }
 export const DOLLAR = { code: 'CTD', decimals: 6 }
-const CREDIT_PRICE = 1_000_000n
+/** Of each period of both plans, smallest units. */
+export const CREDIT_PRICE = 1_000_000n
 
 export interface TestWorld {
   readonly evm: DevelopmentChain
@@ -72,7 +73,11 @@ export const openTestWorld = async (): Promise<TestWorld> => {
       seconds = await chainSeconds()
     },
   }
-  const accountOf = (index: number) => createAccount({ chain: evm, clock }, CHAIN_ID, evm.key(index))
+  /** Asks the node for each nonce: a reorg takes some back. */
+  const accountOf = (index: number): Account => {
+    const create = () => createAccount({ chain: evm, clock }, CHAIN_ID, evm.key(index))
+    return { ...create(), send: (...sending) => create().send(...sending) }
+  }
   const [vendor, payer, stranger] = [accountOf(1), accountOf(2), accountOf(4)]
   const signerKey = evm.key(3)
   const signer = accountOf(3).address
@@ -257,6 +262,22 @@ export const createTestLedger = () => {
     accounts: () => [...new Set([...known.values()].map(({ deposit }) => deposit.account))].toSorted(),
     isSuspended: (account: string) => suspended.has(account),
   }
+}
+
+/** Follows the chain to its head, telling a ledger, and stops. */
+export const catchUp = async (
+  { effects, settings, vendor }: Pick<TestWorld, 'effects' | 'settings' | 'vendor'>,
+  sql: SqlStore,
+  deposits: Deposits,
+): Promise<void> => {
+  const stop = new AbortController()
+  const clock: Clock = {
+    nowMs: () => effects.clock.nowMs(),
+    sleep: (ms) => Promise.resolve(ms === settings.pollMs ? stop.abort() : undefined),
+  }
+  const rails = await openEvmRails({ ...effects, clock, sql }, settings, vendor, createTestBook().book)
+  await Promise.all(rails.rails.map((rail) => rail.run(deposits, stop.signal)))
+  await rails.close()
 }
 
 /** What the ledger would keep for channels. */
