@@ -7,6 +7,7 @@ import type { Call } from '../../chain/rpc.ts'
 import { createTokenReader } from '../../chain/token.ts'
 import { createAccount, type Account } from '../../chain/transactions.ts'
 import { type Address, type Hex, ZERO_ADDRESS } from '../../chain/types.ts'
+import type { Chain } from '../../effects/chain.ts'
 import type { Clock } from '../../effects/clock.ts'
 import { noHeads } from '../../effects/heads.ts'
 import { silentLog } from '../../effects/log.ts'
@@ -14,7 +15,7 @@ import type { SqlStore } from '../../effects/store.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { channelIdOf, paymentsDomain, signMessage } from '../../protocol/typed-data.ts'
 import { deployToken, type TestToken } from '../../scripts/tokens.ts'
-import { createLife, type Life } from '../../sim/life.ts'
+import { createLife, never, type Life } from '../../sim/life.ts'
 import { mortalDialect } from '../../sim/mortal-dialect.ts'
 import { startDevelopmentChain, type DevelopmentChain } from '../../test/development-chain.ts'
 import type { Deposit, Deposits } from '../rail.ts'
@@ -227,11 +228,21 @@ export const createTestDisk = () => {
   })
   return {
     mount,
+    /** The process dies right after so many more calls of its database. */
     crashAfterCalls: (calls: number) => {
       callsLeft = calls
     },
   }
 }
+
+/** A node that a process asks only while it lives. */
+export const mortalChain = (chain: Chain, life: Life): Chain => ({
+  async request(method, params) {
+    if (!life.isAlive()) return never()
+    const answer = await chain.request(method, params)
+    return life.isAlive() ? answer : never()
+  },
+})
 
 /** A ledger that checks what it is told, and adds it up. */
 export const createTestLedger = () => {
