@@ -108,7 +108,8 @@ export const openTestWorld = async (): Promise<TestWorld> => {
     } as const
     await send(vendor, registryCall(evm.registry, 'addPlan', vendorId, plan))
   }
-  for (const { address } of [vendor, payer]) await dollar.mint(address, 10n ** 12n)
+  await dollar.mint(vendor.address, 10n ** 12n)
+  await dollar.mint(payer.address, 10n ** 18n)
   await send(payer, {
     to: dollar.address,
     // approve(address,uint256)

@@ -261,6 +261,7 @@ describe('vouchers of RSA keys', () => {
 
   it('know one spelling of an account', () => {
     assert.equal(rail.account(account), account)
-    for (const none of ['', '0x12', 'l', account.slice(0, 30), `1${account}`]) assert.equal(rail.account(none), undefined)
+    for (const none of ['', '0x12', 'l', account.slice(0, 30), `1${account}`])
+      assert.equal(rail.account(none), undefined)
   })
 })
