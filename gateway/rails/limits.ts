@@ -6,6 +6,12 @@ export const X402_HEADER_CHARACTERS_MAX = 8 * 1024
 /** How long a payer's authorisation is asked to be good, seconds: the answer is made and the transfer mined by then. */
 export const X402_TIMEOUT_SECONDS = 300
 
+/**
+ * For so long a payment that was taken is found again by the same header, seconds: whose answer a crash kept back gets it
+ * so. The gateway remembers payments for a day, so none is answered twice.
+ */
+export const X402_RESUME_SECONDS = 3_600
+
 /** Of a `transferWithAuthorization`: twice what large stablecoins take. A token that wants more is not paid for by us. */
 export const X402_GAS_MAX = 200_000n
 

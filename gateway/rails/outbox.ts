@@ -27,7 +27,10 @@ export interface Sending {
   readonly depth?: number
   /** Refuses a call that may take more gas, before anything is signed. */
   readonly gasMax?: bigint
-  /** Unix seconds after which nobody will ask for this id again. */
+  /**
+   * Unix seconds after which the id is forgotten: for what cannot happen twice by itself, such as a payer's
+   * authorisation or a voucher's claim.
+   */
   readonly untilSeconds?: number
   readonly signal?: AbortSignal
 }
@@ -39,7 +42,7 @@ export interface Outbox {
    *   TransactionError and ChainError when it may have been sent: to be asked again
    */
   send(id: string, call: Omit<Call, 'from'>, sending?: Sending): Promise<Receipt>
-  /** Whether a transaction is signed for this id that has happened, or may. */
+  /** Whether a transaction is signed for this id that has happened, or may; not once it is forgotten. */
   knows(id: string): Promise<boolean>
   /** The id that a transaction was signed for. */
   idOf(hash: Hash): Promise<string | undefined>
@@ -160,7 +163,10 @@ export const createOutbox = ({ chain, clock, db, account }: OutboxParts): Outbox
       return running
     },
 
-    knows: async (id) => (await find(id)) !== undefined,
+    async knows(id) {
+      const row = await find(id)
+      return row !== undefined && (row.until_seconds ?? Infinity) > nowSeconds(clock)
+    },
 
     async idOf(hash) {
       const row = await db.selectFrom('transactions').select('id').where('hash', '=', hash).executeTakeFirst()

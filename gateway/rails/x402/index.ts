@@ -17,7 +17,7 @@ import { nowSeconds, type Clock } from '../../../effects/clock.ts'
 import type { Log } from '../../../effects/log.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Currency, DirectPayment, DirectRail, DirectTerms } from '../../rail.ts'
-import { X402_GAS_MAX, X402_TIMEOUT_SECONDS } from '../limits.ts'
+import { X402_GAS_MAX, X402_RESUME_SECONDS, X402_TIMEOUT_SECONDS } from '../limits.ts'
 import type { Outbox } from '../outbox.ts'
 import type { RailDatabase } from '../store.ts'
 import { parsePayment, paymentIdOf, transferCall, type X402Payment } from './payment.ts'
@@ -42,7 +42,6 @@ export interface X402Parts {
   readonly account: Account
 }
 
-const DAY_SECONDS = 86_400
 /** Less is left of an authorisation than it takes to be mined, seconds. */
 const TIME_LEFT_SECONDS = 6
 
@@ -68,7 +67,7 @@ export const createX402Rail = (
   })
 
   const facilitatorFor = (payment: X402Payment, signal: AbortSignal) => {
-    const untilSeconds = Number(payment.payload.authorization.validBefore) + DAY_SECONDS
+    const untilSeconds = nowSeconds(clock) + X402_RESUME_SECONDS
     const transfer = () =>
       outbox.send(rowOf(payment), transferCall(payment), { gasMax: X402_GAS_MAX, untilSeconds, signal })
     const door = createDoorSigner({ chain, sender: account.address, transfer, signal })

@@ -1,7 +1,7 @@
 /** Requests paid with x402, by the client that its makers publish, on a real EVM. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
+import { decodePaymentRequiredHeader, decodePaymentResponseHeader, encodePaymentRequiredHeader } from '@x402/core/http'
 import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { wrapFetchWithPaymentFromConfig } from '@x402/fetch'
 import { base64 } from '@scure/base'
@@ -86,13 +86,20 @@ const through =
   (input, init) =>
     respond(new Request(input, init))
 
-/** The `PAYMENT-SIGNATURE` that their client sends, without sending it. */
-const signedPayment = async (rail: DirectRail): Promise<string> => {
+/** The `PAYMENT-SIGNATURE` that their client sends, without sending it. @param seconds for which it is signed */
+const signedPayment = async (rail: DirectRail, seconds = 300): Promise<string> => {
   const shop = createShop(rail)
   let header = ''
-  const send = through((request) => {
+  const send = through(async (request) => {
     header = request.headers.get('payment-signature') ?? header
-    return header === '' ? shop.respond(request) : Promise.resolve(new Response())
+    if (header !== '') return new Response()
+    const { headers } = await shop.respond(request)
+    const required = decodePaymentRequiredHeader(headers.get('payment-required') ?? '')
+    const accepts = required.accepts.map((one) => ({ ...one, maxTimeoutSeconds: seconds }))
+    return new Response(null, {
+      status: 402,
+      headers: { 'PAYMENT-REQUIRED': encodePaymentRequiredHeader({ ...required, accepts }) },
+    })
   })
   await payingFetch(world.evm.key(2), send)('http://shop.example/goods')
   return header
@@ -190,6 +197,20 @@ describe('a payment', () => {
     const { code } = await refusal(await ask(forgetful.respond, header))
     assert.equal(code, 'ERR_PAYMENT_INVALID')
     assert.deepEqual([shop.served(), forgetful.served(), await balances()], [1, 0, after])
+  })
+
+  it('is not found again once the gateway may have forgotten it, however long it is signed for', async () => {
+    const disk = createTestDisk()
+    const life = createLife()
+    const rail = await openRail(disk, {}, life)
+    const header = await signedPayment(rail, 100_000_000)
+    assert.equal((await ask(createShop(rail).respond, header)).status, 200)
+    life.end()
+    const later = { ...world.clock, nowMs: () => world.clock.nowMs() + 3_601_000 }
+    const shop = createShop(await openRail(disk, { clock: later }))
+    const { code, reason } = await refusal(await ask(shop.respond, header))
+    assert.deepEqual([code, reason], ['ERR_PAYMENT_INVALID', 'invalid_exact_evm_transaction_simulation_failed'])
+    assert.equal(shop.served(), 0)
   })
 
   it('that comes twice at once is served once and taken once', async () => {
