@@ -3,6 +3,7 @@
 import { runProcess } from '../effects/command-node.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { addGatewayCommands } from '../gateway/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { addBuyerCommands } from './cli/program.ts'
 
@@ -10,5 +11,6 @@ await runProcess((program, context) => {
   program.description('Buy and sell access, paid on chain.').version(packageJson.version)
   addBuyerCommands(program, context)
   addVendorCommands(program, context)
+  addGatewayCommands(program, context)
   addDirectoryCommands(program, context)
 })

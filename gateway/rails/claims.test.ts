@@ -9,7 +9,8 @@ import type { Clock } from '../../effects/clock.ts'
 import { noHeads } from '../../effects/heads.ts'
 import type { Log, LogFields } from '../../effects/log.ts'
 import type { KnownSettings } from './channel-view.ts'
-import { channelRailId, openEvmRails } from './index.ts'
+import { openEvmRails } from './index.ts'
+import { channelRailPrefix } from './rail-ids.ts'
 import { CLAIM_GAS_MAX, CLAIMS_PER_TRANSACTION_MAX } from './limits.ts'
 import { type Candidate, CLAIM_GAS, planClaims } from './plan-claims.ts'
 import { CHAIN_ID, createTestBook, createTestDisk, createTestLedger, openTestWorld, type TestWorld } from './testing.ts'
@@ -97,7 +98,7 @@ describe('claims on a real EVM', () => {
     await world.deposit(settings, 10n ** 15n)
     const signature = world.voucher(settings, cumulative)
     const channelId = world.channelId(settings)
-    const railId = channelRailId(CHAIN_ID, world.evm.payments, world.vendorId, token)
+    const railId = `${channelRailPrefix(CHAIN_ID, world.evm.payments, world.vendorId)}${token}`
     book.keep(railId, channelId, evidenceText(settings, { cumulative, signature }))
     return { settings, channelId, signature }
   }

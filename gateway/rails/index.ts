@@ -15,10 +15,11 @@ import { createClaims, type Claims } from './claims.ts'
 import { createFollowing, paymentsOf } from './following.ts'
 import { createOrderRail } from './order.ts'
 import { createOutbox } from './outbox.ts'
-import { openRailDatabase } from './store.ts'
+import { channelRailPrefix, orderRailId, x402RailId } from './rail-ids.ts'
+import { openRailDatabase, type RailDatabase } from './store.ts'
 import type { Scope } from './tell.ts'
 import { createVoucherSource, type EvidenceBook } from './vouchers.ts'
-import { createX402Rail, readX402Domain } from './x402/index.ts'
+import type { X402Parts } from './x402/index.ts'
 
 export interface EvmEffects extends FollowEffects {
   readonly sql: SqlStore
@@ -61,10 +62,6 @@ export interface EvmRails {
   close(): Promise<void>
 }
 
-/** Ids that the ledger knows these rails by, the same for ever. */
-export const channelRailId = (chainId: bigint, payments: Address, vendorId: bigint, token: Address): string =>
-  `channel:eip155:${chainId}:${payments}:${vendorId}:${token}`
-
 /** Looks for withdrawals that are asked for so often, milliseconds: the shortest delay is 15 minutes. */
 const WATCH_MS = 15_000
 
@@ -88,10 +85,10 @@ export const openEvmRails = async (
     const outbox = createOutbox({ ...effects, db, account })
     const shared = { chainId, registry, payments, vendorId, confirmations }
     const channels = settings.channels.map((one) => {
-      return { ...shared, ...one, id: channelRailId(chainId, payments, vendorId, one.token) }
+      return { ...shared, ...one, id: `${channelRailPrefix(chainId, payments, vendorId)}${one.token}` }
     })
     const orders = settings.orders.map((one) => {
-      return { ...shared, ...one, id: `order:eip155:${chainId}:${payments}:${vendorId}:${one.token}` }
+      return { ...shared, ...one, id: orderRailId(chainId, payments, vendorId, one.token) }
     })
     await checkPlans(reader, registry, vendorId, settings.orders)
     const scopes: Scope[] = [
@@ -105,13 +102,7 @@ export const openEvmRails = async (
     const railIds = channels.map(({ id }) => id)
     const vouchers = createVoucherSource(book, paymentsDomain(chainId, payments), railIds)
     const parts = { ...effects, following, reader, outbox, vouchers, account }
-    const direct: DirectRail[] = []
-    for (const one of settings.x402) {
-      const domain = await readX402Domain(db, chain, chainId, one.token)
-      if (!domain) throw new TypeError(`x402 cannot be paid in ${one.currency.code}: the token has no EIP-3009`)
-      const id = `x402:eip155:${chainId}:${one.token}:${one.payTo}`
-      direct.push(createX402Rail(parts, { ...one, id, chainId }, domain))
-    }
+    const direct = settings.x402.length > 0 ? await openX402(parts, settings, db) : []
     const { everySeconds: claimEverySeconds, least } = settings.claims
     return {
       rails: [
@@ -129,6 +120,23 @@ export const openEvmRails = async (
     await db.destroy()
     throw error
   }
+}
+
+/** Its packages are large, and loaded by none who does not use them. */
+const openX402 = async (
+  parts: X402Parts,
+  { chainId, x402 }: EvmSettings,
+  db: RailDatabase,
+): Promise<readonly DirectRail[]> => {
+  const { createX402Rail, readX402Domain } = await import('./x402/index.ts')
+  const opened: DirectRail[] = []
+  for (const { currency, token, payTo } of x402) {
+    const domain = await readX402Domain(db, parts.chain, chainId, token)
+    if (!domain) throw new TypeError(`x402 cannot be paid in ${currency.code}: the token has no EIP-3009`)
+    const id = x402RailId(chainId, token, payTo)
+    opened.push(createX402Rail(parts, { id, chainId, currency, token, payTo }, domain))
+  }
+  return opened
 }
 
 /** Money of a plan that can be cancelled is not the vendor's yet: it is no credit. */
