@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { createTokenReader } from '../../chain/token.ts'
 import type { Account } from '../../chain/transactions.ts'
 import { type Address, parseAddress, ZERO_ADDRESS } from '../../chain/types.ts'
+import { CommandError } from '../../effects/command-error.ts'
 import { NATIVE_DECIMALS, parseAmount } from '../../protocol/amount.ts'
 import type { DirectRail, Rail } from '../rail.ts'
 import type { Claims } from './claims.ts'
@@ -75,7 +76,7 @@ export interface EvmAccounts {
 /**
  * Makes the rails of these entries.
  * @param account the vendor's; nothing else in this process sends for it
- * @throws TypeError for entries that fit neither each other nor the chain; ChainError
+ * @throws ERR_SETTINGS_INVALID for entries that fit neither each other nor the chain; ChainError
  */
 export const openEvmAccounts = async (
   effects: EvmEffects,
@@ -89,7 +90,8 @@ export const openEvmAccounts = async (
     Object.entries(entries).map(async ([name, entry]) => {
       const token = entry.token ?? ZERO_ADDRESS
       const decimals = token === ZERO_ADDRESS ? NATIVE_DECIMALS : (await tokens.facts(token)).decimals
-      if (decimals === undefined) throw new TypeError(`account ${name}: the token does not tell its decimals`)
+      if (decimals === undefined)
+        throw new CommandError('ERR_SETTINGS_INVALID', `account ${name}: the token does not tell its decimals`)
       return { name, entry, token, currency: { code: entry.currency, decimals } }
     }),
   )
@@ -100,7 +102,10 @@ export const openEvmAccounts = async (
   const [channels, orders, x402] = [of('channel'), of('order'), of('x402')]
   for (const alike of [channels, orders]) {
     if (new Set(alike.map(({ token }) => token)).size < alike.length) {
-      throw new TypeError('two accounts of one scheme are in the same currency: one is enough')
+      throw new CommandError(
+        'ERR_SETTINGS_INVALID',
+        'two accounts of one scheme are in the same currency: one is enough',
+      )
     }
   }
   const least = new Map(

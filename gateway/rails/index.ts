@@ -6,6 +6,7 @@ import { createContractReader } from '../../chain/contracts.ts'
 import type { FollowEffects } from '../../chain/follower.ts'
 import type { Account } from '../../chain/transactions.ts'
 import type { Address } from '../../chain/types.ts'
+import { CommandError } from '../../effects/command-error.ts'
 import type { SqlStore } from '../../effects/store.ts'
 import type { Jose } from '../../protocol/jose.ts'
 import { paymentsDomain } from '../../protocol/typed-data.ts'
@@ -68,7 +69,7 @@ const WATCH_MS = 15_000
 /**
  * @param account the vendor's; nothing else in this process sends for it
  * @param book what the ledger keeps for channels
- * @throws TypeError for plans that are no credit and tokens that x402 cannot be paid in; ChainError
+ * @throws ERR_SETTINGS_INVALID for plans that are no credit and tokens that x402 cannot be paid in; ChainError
  */
 export const openEvmRails = async (
   effects: EvmEffects,
@@ -132,7 +133,11 @@ const openX402 = async (
   const opened: DirectRail[] = []
   for (const { currency, token, payTo } of x402) {
     const domain = await readX402Domain(db, parts.chain, chainId, token)
-    if (!domain) throw new TypeError(`x402 cannot be paid in ${currency.code}: the token has no EIP-3009`)
+    if (!domain)
+      throw new CommandError(
+        'ERR_SETTINGS_INVALID',
+        `x402 cannot be paid in ${currency.code}: the token has no EIP-3009`,
+      )
     const id = x402RailId(chainId, token, payTo)
     opened.push(createX402Rail(parts, { id, chainId, currency, token, payTo }, domain))
   }
@@ -152,7 +157,10 @@ const checkPlans = async (
     for (const planId of planIds) {
       const plan = plans[planId - 1]
       if (plan?.settlement === 'Instant' && plan.token === token) continue
-      throw new TypeError(`plan ${planId} is no credit in ${currency.code}: it must be instant, and in that currency`)
+      throw new CommandError(
+        'ERR_SETTINGS_INVALID',
+        `plan ${planId} is no credit in ${currency.code}: it must be instant, and in that currency`,
+      )
     }
   }
 }

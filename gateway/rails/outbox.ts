@@ -138,7 +138,8 @@ export const createOutbox = ({ chain, clock, db, account }: OutboxParts): Outbox
   const untilDeep = async (id: string, call: Omit<Call, 'from'>, sending: Sending): Promise<Receipt> => {
     const { depth = 0, signal } = sending
     let receipt = await once(id, call, sending)
-    for (let waitedMs = 0; depth > 0; waitedMs += DEPTH_POLL_MS) {
+    if (depth === 0) return receipt
+    for (let waitedMs = 0; ; waitedMs += DEPTH_POLL_MS) {
       const head = await rpc.block('latest', signal)
       if (head && head.number >= receipt.blockNumber + depth) {
         const now = await rpc.receipt(receipt.transactionHash, signal)
@@ -148,7 +149,6 @@ export const createOutbox = ({ chain, clock, db, account }: OutboxParts): Outbox
       } else if (waitedMs >= DEPTH_TIMEOUT_MS) throw underWayStill(receipt.transactionHash)
       await clock.sleep(DEPTH_POLL_MS, signal)
     }
-    return receipt
   }
 
   return {

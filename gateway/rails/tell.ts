@@ -36,6 +36,8 @@ const idOf = ({ block_hash, log_index }: Pick<EventRow, 'block_hash' | 'log_inde
  * @param ledgers by the rails' ids, one for each scope
  */
 export const tellLedgers = async (parts: TellParts, ledgers: ReadonlyMap<string, Deposits>): Promise<void> => {
+  // First, for what is told of one event may rest on another: all that the ledger may come to know has to be known here.
+  while ((await assignSome(parts)) === EVENTS_AT_ONCE);
   await tellUndone(parts, ledgers)
   while ((await tellSome(parts, ledgers)) === EVENTS_AT_ONCE);
 }
@@ -55,45 +57,47 @@ const tellUndone = async ({ db, channel }: TellParts, ledgers: ReadonlyMap<strin
   }
 }
 
-/** @returns how many events were looked at */
+/** Decides by which rail the ledger hears of events. @returns of how many */
+const assignSome = async (parts: TellParts): Promise<number> => {
+  const rows = await untold(parts.db).where('told_by', 'is', null).execute()
+  const told: { readonly row: EventRow; readonly told_by: string }[] = []
+  for (const row of rows) told.push({ row, told_by: (await scopeOf(parts, row))?.railId ?? '' })
+  await parts.db.transaction().execute(async (tx) => {
+    for (const { row, told_by } of told) await update(tx, row, { told_by })
+  })
+  return rows.length
+}
+
+/** @returns how many events were told */
 const tellSome = async (parts: TellParts, ledgers: ReadonlyMap<string, Deposits>): Promise<number> => {
   const { db, log } = parts
-  const rows = await db
+  const rows = await untold(db).execute()
+  // Together, so that the ledger takes them in one transaction.
+  await Promise.all(rows.map((row) => tellEvent(parts, ledgers.get(row.told_by ?? ''), row)))
+  await db.transaction().execute(async (tx) => {
+    for (const row of rows) await update(tx, row, { is_told: 1 })
+  })
+  const requests = rows.filter(({ type, told_by }) => type === 'WithdrawalRequested' && told_by !== '').length
+  if (requests > 0) log.warn('rails.withdrawal-requested', { channels: requests })
+  return rows.length
+}
+
+const untold = (db: RailDatabase) =>
+  db
     .selectFrom('events')
     .selectAll()
     .where('is_told', '=', 0)
     .orderBy('block_number')
     .orderBy('log_index')
     .limit(EVENTS_AT_ONCE)
+
+const update = (tx: RailDatabase, row: EventRow, change: Partial<Pick<EventRow, 'told_by' | 'is_told'>>) =>
+  tx
+    .updateTable('events')
+    .set(change)
+    .where('block_number', '=', row.block_number)
+    .where('log_index', '=', row.log_index)
     .execute()
-  if (rows.length === 0) return 0
-  const told: Told[] = []
-  for (const row of rows) told.push({ row, by: row.told_by ?? (await scopeOf(parts, row))?.railId ?? '' })
-  await mark(db, told, 0)
-  // Together, so that the ledger takes them in one transaction.
-  await Promise.all(told.map(({ row, by }) => tellEvent(parts, ledgers.get(by), row)))
-  await mark(db, told, 1)
-  const requests = told.filter(({ row, by }) => row.type === 'WithdrawalRequested' && by !== '').length
-  if (requests > 0) log.warn('rails.withdrawal-requested', { channels: requests })
-  return rows.length
-}
-
-interface Told {
-  readonly row: EventRow
-  readonly by: string
-}
-
-const mark = (db: RailDatabase, told: readonly Told[], isTold: 0 | 1): Promise<void> =>
-  db.transaction().execute(async (tx) => {
-    for (const { row, by } of told) {
-      await tx
-        .updateTable('events')
-        .set({ told_by: by, is_told: isTold })
-        .where('block_number', '=', row.block_number)
-        .where('log_index', '=', row.log_index)
-        .execute()
-    }
-  })
 
 const scopeOf = async ({ channel, scopes }: TellParts, row: EventRow): Promise<Scope | undefined> => {
   if (row.type === 'OrderPaid') return scopes.find(({ takesPlan }) => takesPlan?.(row.plan_id ?? 0))

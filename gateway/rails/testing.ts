@@ -24,8 +24,8 @@ import { openEvmRails, type EvmEffects, type EvmSettings } from './index.ts'
 import type { EvidenceBook } from './vouchers.ts'
 
 export const CHAIN_ID = 31_337n
-export const COIN = { code: 'ETH', decimals: 18 }
-export const DOLLAR = { code: 'CTD', decimals: 6 }
+const COIN = { code: 'ETH', decimals: 18 }
+const DOLLAR = { code: 'CTD', decimals: 6 }
 /** Of each period of both plans, smallest units. */
 export const CREDIT_PRICE = 1_000_000n
 
