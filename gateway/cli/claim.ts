@@ -11,11 +11,11 @@ import { paymentsDomain } from '../../protocol/typed-data.ts'
 import { openKeys, requireSettings } from '../../vendor/cli/home.ts'
 import { amountOption, coins, currencyJson, moneyText, readCurrencies, type Currency } from '../../vendor/cli/money.ts'
 import { openAccount, sendCall, type SendChoices } from '../../vendor/cli/send.ts'
-import { claimCall, readCandidates, withoutRefused } from '../rails/claims.ts'
-import { channelRailPrefix } from '../rails/rail-ids.ts'
-import { openLedgerBook } from '../rails/ledger-book.ts'
-import { planClaims, type PlannedClaim } from '../rails/plan-claims.ts'
-import { createVoucherSource, type Claimable } from '../rails/vouchers.ts'
+import { claimCall, readCandidates, withoutRefused } from '../rails/evm/claims.ts'
+import { channelRailPrefix } from '../rails/evm/rail-ids.ts'
+import { openLedgerBook } from '../rails/evm/ledger-book.ts'
+import { planClaims, type PlannedClaim } from '../rails/evm/plan-claims.ts'
+import { createVoucherSource, type Claimable } from '../rails/evm/vouchers.ts'
 
 /** @param vendor the command `chrove vendor` */
 export const addClaimCommand = (vendor: Command, { action }: CommandContext): void => {

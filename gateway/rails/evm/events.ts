@@ -1,10 +1,10 @@
 /** What the rails keep of the chain's events, and how a reorg is undone: by forgetting events. */
 import { sql, type Transaction } from 'kysely'
-import type { ChannelDeposited, ChannelEvent, ChroveEvent, OrderPaid } from '../../chain/events.ts'
-import type { Batch, Projection } from '../../chain/projection.ts'
-import type { Hash } from '../../chain/types.ts'
-import { fromHex } from '../../protocol/bytes.ts'
-import { formatKeyId } from '../../protocol/keys.ts'
+import type { ChannelDeposited, ChannelEvent, ChroveEvent, OrderPaid } from '../../../chain/events.ts'
+import type { Batch, Projection } from '../../../chain/projection.ts'
+import type { Hash } from '../../../chain/types.ts'
+import { fromHex } from '../../../protocol/bytes.ts'
+import { formatKeyId } from '../../../protocol/keys.ts'
 import type { RailDatabase, RailTables } from './store.ts'
 
 export type RailEvent = ChannelEvent | OrderPaid

@@ -4,13 +4,13 @@
  * when another transaction has taken its nonce in a final block, so that it can never happen, is a new one signed.
  */
 import { Transaction } from 'ethers'
-import { broadcast } from '../../chain/deliver.ts'
-import { ContractRevert, TransactionError } from '../../chain/errors.ts'
-import { type Call, createRpc, type Receipt } from '../../chain/rpc.ts'
-import type { Account } from '../../chain/transactions.ts'
-import type { Hash, Hex } from '../../chain/types.ts'
-import type { Chain } from '../../effects/chain.ts'
-import { nowSeconds, type Clock } from '../../effects/clock.ts'
+import { broadcast } from '../../../chain/deliver.ts'
+import { ContractRevert, TransactionError } from '../../../chain/errors.ts'
+import { type Call, createRpc, type Receipt } from '../../../chain/rpc.ts'
+import type { Account } from '../../../chain/transactions.ts'
+import type { Hash, Hex } from '../../../chain/types.ts'
+import type { Chain } from '../../../effects/chain.ts'
+import { nowSeconds, type Clock } from '../../../effects/clock.ts'
 import { DEPTH_POLL_MS, DEPTH_TIMEOUT_MS } from './limits.ts'
 import type { RailDatabase } from './store.ts'
 

@@ -1,9 +1,9 @@
 /** Signatures of EVM accounts on vouchers: JWS `ES256K`, which is ECDSA on secp256k1 over SHA-256. @see RFC 8812 §3.2 */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { recoverAddress, Signature } from 'ethers'
-import type { Address } from '../../chain/types.ts'
-import { toHex } from '../../protocol/bytes.ts'
-import type { CompactJws } from '../../protocol/compact-jws.ts'
+import type { Address } from '../../../chain/types.ts'
+import { toHex } from '../../../protocol/bytes.ts'
+import type { CompactJws } from '../../../protocol/compact-jws.ts'
 
 /** Order of the group. @see SEC 2 §2.4.1 */
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n

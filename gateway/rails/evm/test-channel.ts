@@ -1,6 +1,6 @@
 /** For tests: channels as the rails' database has them. */
-import type { Hex } from '../../chain/types.ts'
-import type { SqlStore } from '../../effects/store.ts'
+import type { Hex } from '../../../chain/types.ts'
+import type { SqlStore } from '../../../effects/store.ts'
 import { readChannel, type ChannelView } from './channel-view.ts'
 import { openRailDatabase } from './store.ts'
 

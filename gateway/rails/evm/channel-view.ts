@@ -1,7 +1,7 @@
 /** A payment channel as its events make it: what the contract's view says of it at the same block. */
 import { z } from 'zod'
-import type { Address, Hex } from '../../chain/types.ts'
-import { parseJson } from '../../protocol/json.ts'
+import type { Address, Hex } from '../../../chain/types.ts'
+import { parseJson } from '../../../protocol/json.ts'
 import type { RailDatabase } from './store.ts'
 
 /** Settings in the one spelling that the contract and its events have. */

@@ -1,5 +1,5 @@
 /** Ids that the ledger knows the rails of EVM chains by: the same for ever. */
-import type { Address } from '../../chain/types.ts'
+import type { Address } from '../../../chain/types.ts'
 
 /** What the ids of a vendor's channel rails begin with; the token follows. */
 export const channelRailPrefix = (chainId: bigint, payments: Address, vendorId: bigint): string =>

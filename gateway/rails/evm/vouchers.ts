@@ -1,8 +1,8 @@
 /** A channel's vouchers as the ledger keeps them for the vendor: what is needed to cash them. */
 import { z } from 'zod'
-import type { Hex } from '../../chain/types.ts'
-import { parseJson } from '../../protocol/json.ts'
-import { channelIdOf, signerOf } from '../../protocol/typed-data.ts'
+import type { Hex } from '../../../chain/types.ts'
+import { parseJson } from '../../../protocol/json.ts'
+import { channelIdOf, signerOf } from '../../../protocol/typed-data.ts'
 import { type KnownSettings, parseSettings } from './channel-view.ts'
 
 export interface SignedCumulative {

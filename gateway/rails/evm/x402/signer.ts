@@ -1,10 +1,10 @@
 /** What x402's facilitator needs of a chain, over our own door to it. */
 import type { FacilitatorEvmSigner } from '@x402/evm'
 import { Interface, type InterfaceAbi, verifyTypedData } from 'ethers'
-import { createRpc } from '../../../chain/rpc.ts'
-import { type Address, type Hex, parseAddress } from '../../../chain/types.ts'
-import type { Receipt } from '../../../chain/rpc.ts'
-import { type Chain, ChainError } from '../../../effects/chain.ts'
+import { createRpc } from '../../../../chain/rpc.ts'
+import { type Address, type Hex, parseAddress } from '../../../../chain/types.ts'
+import type { Receipt } from '../../../../chain/rpc.ts'
+import { type Chain, ChainError } from '../../../../effects/chain.ts'
 
 export interface SignerParts {
   readonly chain: Chain

@@ -2,14 +2,14 @@
  * Follows the vendor's channels and credit orders on one chain, once for all rails of that chain, and tells the ledger of
  * each rail what came in, what left, and what a reorg undid.
  */
-import { createContractReader } from '../../chain/contracts.ts'
-import { createFollower, type FollowEffects, type Follower } from '../../chain/follower.ts'
-import type { Projection } from '../../chain/projection.ts'
-import { isCaughtUp, runSteps, type Step } from '../../chain/run-steps.ts'
-import type { Address, Hex } from '../../chain/types.ts'
+import { createContractReader } from '../../../chain/contracts.ts'
+import { createFollower, type FollowEffects, type Follower } from '../../../chain/follower.ts'
+import type { Projection } from '../../../chain/projection.ts'
+import { isCaughtUp, runSteps, type Step } from '../../../chain/run-steps.ts'
+import type { Address, Hex } from '../../../chain/types.ts'
 import { readChannel, readPayers, readRequested, type ChannelView } from './channel-view.ts'
 import { createRailProjection } from './events.ts'
-import type { Deposits } from '../rail.ts'
+import type { Deposits } from '../../rail.ts'
 import type { Outbox } from './outbox.ts'
 import { createShared } from './shared.ts'
 import type { RailDatabase } from './store.ts'

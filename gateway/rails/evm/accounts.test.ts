@@ -1,9 +1,9 @@
 /** A gateway's accounts on an EVM chain, from its settings to rails. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { registryCall } from '../../chain/contracts.ts'
-import { ZERO_ADDRESS } from '../../chain/types.ts'
-import { deployToken } from '../../scripts/tokens.ts'
+import { registryCall } from '../../../chain/contracts.ts'
+import { ZERO_ADDRESS } from '../../../chain/types.ts'
+import { deployToken } from '../../../scripts/tokens.ts'
 import { evmAccountSchema, openEvmAccounts } from './accounts.ts'
 import { createTestBook, createTestDisk, openTestWorld, type TestWorld } from './testing.ts'
 

@@ -1,8 +1,8 @@
 /** Refunds as transactions: which of their failures pass, and which give the amount back to the account. */
-import { ContractRevert, TransactionError } from '../../chain/errors.ts'
-import type { Call, Receipt } from '../../chain/rpc.ts'
-import { ChainError } from '../../effects/chain.ts'
-import { GatewayError } from '../errors.ts'
+import { ContractRevert, TransactionError } from '../../../chain/errors.ts'
+import type { Call, Receipt } from '../../../chain/rpc.ts'
+import { ChainError } from '../../../effects/chain.ts'
+import { GatewayError } from '../../errors.ts'
 import type { Outbox, Sending } from './outbox.ts'
 
 /**

@@ -1,7 +1,7 @@
 /** What the followed events mean for accounts, told to the ledger. Crashes are repeated, and nothing is told by halves. */
-import type { Hash, Hex } from '../../chain/types.ts'
-import type { Log } from '../../effects/log.ts'
-import type { Deposit, Deposits } from '../rail.ts'
+import type { Hash, Hex } from '../../../chain/types.ts'
+import type { Log } from '../../../effects/log.ts'
+import type { Deposit, Deposits } from '../../rail.ts'
 import type { ChannelView } from './channel-view.ts'
 import { refundOfRow } from './refund-ids.ts'
 import type { Outbox } from './outbox.ts'

@@ -1,6 +1,6 @@
 /** Which vouchers to cash, and in which transactions: the most urgent first, and none that costs more than it brings. */
-import type { ChannelState } from '../../chain/contracts.ts'
-import { type Address, ZERO_ADDRESS } from '../../chain/types.ts'
+import type { ChannelState } from '../../../chain/contracts.ts'
+import { type Address, ZERO_ADDRESS } from '../../../chain/types.ts'
 import { CLAIMS_PER_TRANSACTION_MAX } from './limits.ts'
 import type { Claimable } from './vouchers.ts'
 

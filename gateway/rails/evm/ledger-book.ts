@@ -3,7 +3,7 @@
  * end its right to write.
  */
 import { Kysely, type Dialect } from 'kysely'
-import { createLedgerTables, type LedgerTables } from '../ledger/schema.ts'
+import { createLedgerTables, type LedgerTables } from '../../ledger/schema.ts'
 import type { EvidenceBook } from './vouchers.ts'
 
 export interface LedgerBook extends EvidenceBook {
