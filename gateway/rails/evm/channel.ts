@@ -7,11 +7,12 @@ import { type ContractReader, paymentsCall } from '../../../chain/contracts.ts'
 import { type Address, type Hex, parseAddress, parseHash, ZERO_ADDRESS } from '../../../chain/types.ts'
 import { parseJson } from '../../../protocol/json.ts'
 import { channelIdOf, paymentsDomain, signerOf } from '../../../protocol/typed-data.ts'
+import { evmSignerOf } from '../../../protocol/voucher-keys.ts'
 import type { VoucherClaims } from '../../../protocol/voucher.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Currency, Rail, Refund, SignedVoucher } from '../../rail.ts'
 import { type ChannelView, type KnownSettings as Settings, parseSettings } from './channel-view.ts'
-import { isSignedBy } from './es256k.ts'
+import { signedBy } from './signed-by.ts'
 import type { Following } from './following.ts'
 import type { Outbox } from './outbox.ts'
 import { refundRow } from './refund-ids.ts'
@@ -71,7 +72,9 @@ export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRail
   const openVoucher = async ({ account, jws, claims }: SignedVoucher) => {
     const view = await following.channel(account as Hex)
     const found = settingsOf(account as Hex, view, claims)
-    if (!isSignedBy(jws, found.signer)) throw wrongSignature("is not signed by the channel's signer")
+    if ((await signedBy(jws, evmSignerOf)) !== found.signer) {
+      throw wrongSignature("is not signed by the channel's signer")
+    }
     const { cumulative, signature } = claims
     if ((cumulative === undefined) !== (signature === undefined))
       throw shape('has only one of cumulative and signature')

@@ -8,7 +8,6 @@ import type { Account } from '../../../chain/transactions.ts'
 import type { Address } from '../../../chain/types.ts'
 import { CommandError } from '../../../effects/command-error.ts'
 import type { SqlStore } from '../../../effects/store.ts'
-import type { Jose } from '../../../protocol/jose.ts'
 import { paymentsDomain } from '../../../protocol/typed-data.ts'
 import type { Currency, DirectRail, Rail } from '../../rail.ts'
 import { createChannelRail } from './channel.ts'
@@ -24,7 +23,6 @@ import type { X402Parts } from './x402/index.ts'
 
 export interface EvmEffects extends FollowEffects {
   readonly sql: SqlStore
-  readonly jose: Pick<Jose, 'verify'>
 }
 
 /** A currency of the chain. @property token zero for the native coin */

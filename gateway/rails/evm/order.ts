@@ -5,21 +5,19 @@
 import { Interface } from 'ethers'
 import { type Address, parseAddress, ZERO_ADDRESS } from '../../../chain/types.ts'
 import type { Call, Receipt } from '../../../chain/rpc.ts'
-import { tokenCall } from '../../../chain/token.ts'
 import type { Account } from '../../../chain/transactions.ts'
-import { createTokenReader } from '../../../chain/token.ts'
+import { createTokenReader, tokenCall } from '../../../chain/token.ts'
 import type { Chain } from '../../../effects/chain.ts'
 import type { Log } from '../../../effects/log.ts'
-import { base64url, fromUtf8 } from '../../../protocol/bytes.ts'
-import type { CompactJws } from '../../../protocol/compact-jws.ts'
-import type { Jose } from '../../../protocol/jose.ts'
-import { formatKeyId, keyIdOf, parseKeyId, parsePublicKey } from '../../../protocol/keys.ts'
+import { formatKeyId, keyIdOf, parseKeyId } from '../../../protocol/keys.ts'
+import { rsaSignerOf } from '../../../protocol/voucher-keys.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Currency, Rail, Refund, SignedVoucher } from '../../rail.ts'
 import type { Following } from './following.ts'
 import type { Outbox } from './outbox.ts'
 import { refundRow } from './refund-ids.ts'
 import { sendRefund } from './send-refund.ts'
+import { signedBy } from './signed-by.ts'
 
 export interface OrderRailSettings {
   readonly id: string
@@ -42,25 +40,17 @@ export interface OrderRailParts {
   readonly outbox: Outbox
   /** Refunds leave from it. */
   readonly account: Account
-  readonly jose: Pick<Jose, 'verify'>
   readonly log: Log
 }
 
 export const createOrderRail = (parts: OrderRailParts, settings: OrderRailSettings): Rail => {
-  const { chain, following, outbox, account: hot, jose, log } = parts
+  const { chain, following, outbox, account: hot, log } = parts
   const { id, chainId, registry, payments, vendorId, currency, token, planIds, confirmations } = settings
   const tokens = createTokenReader(chain)
 
   const verifySigned = async ({ account, jws }: SignedVoucher): Promise<void> => {
-    const key = keyOf(jws)
-    if (formatKeyId(keyIdOf(key)) !== account) throw wrongSignature('is not signed by the key of the account')
-    const [header = '', payload = ''] = fromUtf8(jws.signingInput).split('.')
-    const signature = base64url.encode(jws.signature)
-    try {
-      await jose.verify({ protected: header, payload, signature }, key)
-    } catch (cause) {
-      throw wrongSignature('has a wrong signature', { cause })
-    }
+    if (formatKeyId(keyIdOf(await signedBy(jws, rsaSignerOf))) === account) return
+    throw new GatewayError('ERR_VOUCHER_SIGNATURE', 'this voucher is not signed by the key of the account')
   }
 
   /** The vendor's account may be empty for a while: that is no reason to give the amount back. */
@@ -127,15 +117,6 @@ const keyIdText = (text: string): string | undefined => {
   }
 }
 
-/** @throws ERR_VOUCHER_SHAPE */
-const keyOf = ({ header }: CompactJws) => {
-  try {
-    return parsePublicKey(header.jwk)
-  } catch (cause) {
-    throw new GatewayError('ERR_VOUCHER_SHAPE', 'the header of this voucher has no jwk of an RSA key', { cause })
-  }
-}
-
 const erc20 = new Interface(['event Transfer(address indexed from, address indexed to, uint256 value)'])
 
 const tellsTransfer = (receipt: Receipt, token: Address, from: Address, { to, amount }: Refund): boolean =>
@@ -145,6 +126,3 @@ const tellsTransfer = (receipt: Receipt, token: Address, from: Address, { to, am
     const [sender, recipient, value] = (event?.args ?? []) as unknown as [string?, string?, bigint?]
     return sender?.toLowerCase() === from && recipient?.toLowerCase() === to && value === amount
   })
-
-const wrongSignature = (what: string, options?: ErrorOptions) =>
-  new GatewayError('ERR_VOUCHER_SIGNATURE', `this voucher ${what}`, options)

@@ -12,7 +12,6 @@ import type { Clock } from '../../../effects/clock.ts'
 import { noHeads } from '../../../effects/heads.ts'
 import { silentLog } from '../../../effects/log.ts'
 import type { SqlStore } from '../../../effects/store.ts'
-import { createJose } from '../../../protocol/jose.ts'
 import { channelIdOf, paymentsDomain, signMessage } from '../../../protocol/typed-data.ts'
 import { deployToken, type TestToken } from '../../../scripts/tokens.ts'
 import { createLife, never, type Life } from '../../../sim/life.ts'
@@ -144,7 +143,6 @@ export const openTestWorld = async (): Promise<TestWorld> => {
       heads: noHeads,
       log: silentLog,
       random: { bytes: (length) => new Uint8Array(length) },
-      jose: createJose(),
     },
     settings: {
       chainId: CHAIN_ID,
