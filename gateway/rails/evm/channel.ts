@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { type ContractReader, paymentsCall } from '../../../chain/contracts.ts'
 import { type Address, type Hex, parseAddress, parseHash, ZERO_ADDRESS } from '../../../chain/types.ts'
+import type { Clock } from '../../../effects/clock.ts'
 import { parseJson } from '../../../protocol/json.ts'
 import { channelIdOf, paymentsDomain, signerOf } from '../../../protocol/typed-data.ts'
 import { evmSignerOf } from '../../../protocol/voucher-keys.ts'
@@ -14,6 +15,7 @@ import type { Currency, Rail, Refund, SignedVoucher } from '../../rail.ts'
 import { type ChannelView, type KnownSettings as Settings, parseSettings } from './channel-view.ts'
 import { signedBy } from './signed-by.ts'
 import type { Following } from './following.ts'
+import { REFUND_PAUSE_MS } from './limits.ts'
 import type { Outbox } from './outbox.ts'
 import { refundRow } from './refund-ids.ts'
 import { sendRefund } from './send-refund.ts'
@@ -34,6 +36,7 @@ export interface ChannelRailSettings {
 }
 
 export interface ChannelRailParts {
+  readonly clock: Clock
   readonly following: Following
   readonly reader: ContractReader
   readonly outbox: Outbox
@@ -52,7 +55,7 @@ const authorizationSchema = z.object({
 type Authorization = z.infer<typeof authorizationSchema>
 
 export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRailSettings): Rail => {
-  const { following, reader, outbox, vouchers } = parts
+  const { clock, following, reader, outbox, vouchers } = parts
   const { id, chainId, payments, vendorId, currency, token, withdrawDelayMinSeconds, confirmations } = settings
   const domain = paymentsDomain(chainId, payments)
   /** What refunds that are under way take from channels: the blocks do not show it yet. */
@@ -90,11 +93,12 @@ export const createChannelRail = (parts: ChannelRailParts, settings: ChannelRail
   }
 
   /**
-   * The ledger gives back nothing that is signed. Should a higher voucher have come in at the same moment, it could never
-   * be cashed once the money has left.
+   * The ledger gives back nothing that is signed. Should a higher voucher have come in meanwhile, it could never be cashed
+   * once the money has left; from now on none is taken.
    * @throws ERR_REFUND_AMOUNT
    */
   const keepEnough = async ({ account, amount }: Refund, signal: AbortSignal): Promise<void> => {
+    await clock.sleep(REFUND_PAUSE_MS, signal)
     const [state] = await reader.channels(payments, [account as Hex], 'latest', signal)
     const best = await vouchers.of(account as Hex)
     const left = (state?.balance ?? 0n) - amount

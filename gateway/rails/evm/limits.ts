@@ -24,6 +24,12 @@ export const CLAIMS_PER_TRANSACTION_MAX = 100
 /** Channels that are asked about in one call. */
 export const CHANNELS_PER_READ = 200
 
+/**
+ * Between the moment that a channel takes no higher vouchers, for a refund, and the look at the highest one, milliseconds:
+ * those that were found good before are in the ledger by then.
+ */
+export const REFUND_PAUSE_MS = 2_000
+
 /** Looks so often for the block that makes a refund final enough, milliseconds. */
 export const DEPTH_POLL_MS = 1_000
 /** Waits so long for it, milliseconds, before the refund is told to be under way still. */

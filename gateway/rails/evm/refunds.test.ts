@@ -7,10 +7,15 @@ import { parseAddress, ZERO_ADDRESS, type Address, type Hex } from '../../../cha
 import { type Chain, ChainError } from '../../../effects/chain.ts'
 import { toHex } from '../../../protocol/bytes.ts'
 import { formatKeyId } from '../../../protocol/keys.ts'
+import { parseCompactJws, signCompactJws } from '../../../protocol/compact-jws.ts'
+import { canonicalJson } from '../../../protocol/json.ts'
 import { signMessage } from '../../../protocol/typed-data.ts'
+import { channelVoucherSigner } from '../../../protocol/voucher-keys.ts'
 import { createLife, type Life } from '../../../sim/life.ts'
 import type { Rail, Refund } from '../../rail.ts'
 import { openEvmRails } from './index.ts'
+import { REFUND_PAUSE_MS } from './limits.ts'
+import { evidenceText } from './vouchers.ts'
 import {
   catchUp,
   CHAIN_ID,
@@ -211,16 +216,52 @@ describe('a refund that cannot be', () => {
     const { book, keep } = createTestBook()
     const rail = railOf((await open(disk, createLife(), world.evm, book)).rails, 'channel', 'ETH')
     const evidence = (cumulative: bigint) =>
-      JSON.stringify({
-        settings: { ...settings, vendorId: settings.vendorId.toString() },
-        cumulative: cumulative.toString(),
-        signature: world.voucher(settings, cumulative),
-      })
+      evidenceText(settings, { cumulative, signature: world.voucher(settings, cumulative) })
     const refund = { id: refundId(901), account, amount: 30n, to: world.payer.address, authorization: '' }
     keep(rail.id, account, evidence(71n))
     await assert.rejects(rail.refund(refund, never), { code: 'ERR_REFUND_AMOUNT', retryable: false })
     keep(rail.id, account, evidence(70n))
     await rail.refund(refund, never)
+    const [state] = await createContractReader(world.evm).channels(world.evm.payments, [account as Hex])
+    assert.equal(state?.balance, 70n)
+  })
+
+  it('gives the amount back when a voucher comes in at the same moment; once the money leaves, none is taken', async () => {
+    const settings = world.channel(4)
+    const account = world.channelId(settings)
+    await world.deposit(settings, 100n)
+    const disk = createTestDisk()
+    await catchUp(world, disk.mount(), createTestLedger().deposits)
+    const { book, keep } = createTestBook()
+    const claims = (cumulative: bigint) => ({
+      ...{ host: 'api.example', exp: 2_000_000_000 },
+      ...{ cumulative: cumulative.toString(), signature: world.voucher(settings, cumulative) },
+    })
+    const { header, sign } = channelVoucherSigner(world.signerKey)
+    const found = async (cumulative: bigint) => {
+      const jws = await signCompactJws(header, canonicalJson(claims(cumulative)), sign)
+      const { evidence = '' } = await rail.verify({ account, claims: claims(cumulative), jws: parseCompactJws(jws) })
+      return evidence
+    }
+    let onPause = () => Promise.resolve()
+    const clock = {
+      ...world.clock,
+      sleep: async (ms: number) => (ms === REFUND_PAUSE_MS ? onPause() : world.clock.sleep(ms)),
+    }
+    const effects = { ...world.effects, clock, sql: disk.mount() }
+    const { rails } = await openEvmRails(effects, world.settings, world.vendor, book)
+    const rail = railOf(rails, 'channel', 'ETH')
+    const refundOf = (seed: number) => ({
+      ...{ id: refundId(seed), account, amount: 30n, to: world.payer.address, authorization: '' },
+    })
+    // It was found good before the refund began, and reaches the ledger after.
+    const late = await found(71n)
+    onPause = () => Promise.resolve(keep(rail.id, account, late))
+    await assert.rejects(rail.refund(refundOf(906), never), { code: 'ERR_REFUND_AMOUNT', retryable: false })
+
+    keep(rail.id, account, evidenceText(settings, { cumulative: 70n, signature: world.voucher(settings, 70n) }))
+    onPause = () => assert.rejects(found(71n), { code: 'ERR_BALANCE_SHORT' })
+    await rail.refund(refundOf(907), never)
     const [state] = await createContractReader(world.evm).channels(world.evm.payments, [account as Hex])
     assert.equal(state?.balance, 70n)
   })

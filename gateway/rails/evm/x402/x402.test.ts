@@ -16,7 +16,7 @@ import { createLife } from '../../../../sim/life.ts'
 import { GatewayError, statusOf } from '../../../errors.ts'
 import type { DirectRail } from '../../../rail.ts'
 import { openEvmRails } from '../index.ts'
-import { CHAIN_ID, createTestBook, createTestDisk, openTestWorld, type TestWorld } from '../testing.ts'
+import { CHAIN_ID, createTestBook, createTestDisk, mortalChain, openTestWorld, type TestWorld } from '../testing.ts'
 
 const PRICE = 2_500n
 const never = new AbortController().signal
@@ -355,5 +355,26 @@ describe('a payment', () => {
     assert.ok(answer?.['PAYMENT-RESPONSE'])
     assert.deepEqual(await settled(), answer)
     assert.deepEqual(await balances(), [payer - PRICE, vendor + PRICE])
+  })
+
+  it('is taken once, after whichever of its steps the process dies', async () => {
+    const terms = { price: PRICE, url: 'http://shop.example/goods', method: 'GET' }
+    const pay = async (rail: DirectRail, headers: Headers) => (await rail.payment(headers, terms, never))?.settle(never)
+    const header = async () => new Headers({ 'payment-signature': await signedPayment(await openRail()) })
+    for (let calls = 1; ; calls++) {
+      const headers = await header()
+      const [payer = 0n] = await balances()
+      const disk = createTestDisk()
+      const life = createLife()
+      const dead = new Promise<'dead'>((resolve) => void life.onEnd(() => resolve('dead')))
+      disk.crashAfterCalls(calls)
+      const chain = mortalChain(world.evm, life)
+      const outcome = await Promise.race([openRail(disk, { chain }, life).then((rail) => pay(rail, headers)), dead])
+      disk.crashAfterCalls(Infinity)
+      life.end()
+      assert.ok((await pay(await openRail(disk), headers))?.['PAYMENT-RESPONSE'])
+      assert.equal((await balances())[0], payer - PRICE, `killed after ${calls} calls`)
+      if (outcome !== 'dead') return assert.ok(calls > 10, 'it was killed at many places before')
+    }
   })
 })
