@@ -103,10 +103,11 @@ describe('claims on a real EVM', () => {
     return { settings, channelId, signature }
   }
 
-  const open = async ({ book }: ReturnType<typeof createTestBook>, change: object = {}) => {
+  const open = async ({ book }: ReturnType<typeof createTestBook>, change: object = {}, least = 0n) => {
     const effects = { ...world.effects, sql: createTestDisk().mount(), ...change }
     const vendor = createAccount({ chain: world.evm, clock: world.clock }, CHAIN_ID, world.evm.key(1))
-    return openEvmRails(effects, world.settings, vendor, book)
+    const claims = { everySeconds: 3600, least: new Map([[ZERO_ADDRESS, least]]) }
+    return openEvmRails(effects, { ...world.settings, claims }, vendor, book)
   }
 
   const claimedOf = async (channelId: Hex) =>
@@ -179,7 +180,9 @@ describe('claims on a real EVM', () => {
         await world.evm.mine()
       },
     }
-    const rails = await open(book, { clock, log, heads: noHeads })
+    // Of no voucher that brings less than a coin: there is no later, when it would be more.
+    const rails = await open(book, { clock, log, heads: noHeads }, 10n ** 18n)
+    assert.equal(await rails.claims.claimAll(), 0)
     const ledger = createTestLedger()
     await Promise.all([
       rails.claims.run(stop.signal),

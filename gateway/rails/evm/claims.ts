@@ -76,8 +76,6 @@ export interface ClaimsSettings {
 }
 
 export interface Claims {
-  /** What could be cashed now. */
-  plan(signal?: AbortSignal): Promise<ClaimPlan>
   /** Cashes all that is worth its gas. @returns how many vouchers */
   claimAll(signal?: AbortSignal): Promise<number>
   /** Cashes, every so often and when it is urgent, until the signal aborts. */
@@ -91,10 +89,14 @@ export const createClaims = (parts: ClaimsParts, settings: ClaimsSettings): Clai
   const { payments, claimEverySeconds, watchMs, leastOf } = settings
   const rpc = createRpc(chain)
 
-  const planOf = async (given: readonly Claimable[], signal?: AbortSignal): Promise<ClaimPlan> => {
+  const planOf = async (
+    given: readonly Claimable[],
+    least: ClaimsSettings['leastOf'],
+    signal?: AbortSignal,
+  ): Promise<ClaimPlan> => {
     const candidates = await readCandidates(reader, payments, given, signal)
     const { baseFeeWei, priorityFeeWei } = await rpc.fees(signal)
-    return planClaims(candidates, { gasPriceWei: baseFeeWei + priorityFeeWei, isAll: false, leastOf })
+    return planClaims(candidates, { gasPriceWei: baseFeeWei + priorityFeeWei, isAll: false, leastOf: least })
   }
 
   /** @returns how many were cashed: those that the contract refuses are left out */
@@ -127,10 +129,9 @@ export const createClaims = (parts: ClaimsParts, settings: ClaimsSettings): Clai
   /** What would be the payer's again at the end of its delay. */
   const claimUrgent = async (signal: AbortSignal): Promise<void> => {
     const found = await Promise.all((await parts.withdrawing()).map((channelId) => vouchers.of(channelId)))
-    const plan = await planOf(
-      found.filter((voucher) => voucher !== undefined),
-      signal,
-    )
+    const urgent = found.filter((voucher) => voucher !== undefined)
+    // There is no later, when it would be more.
+    const plan = await planOf(urgent, () => 0n, signal)
     const [first] = plan.batches.flat()
     if (!first) return
     const secondsLeft = first.withdrawableAt - nowSeconds(clock)
@@ -139,10 +140,9 @@ export const createClaims = (parts: ClaimsParts, settings: ClaimsSettings): Clai
   }
 
   const claimAll = async (signal?: AbortSignal): Promise<number> =>
-    claim(await planOf(await vouchers.all(), signal), signal)
+    claim(await planOf(await vouchers.all(), leastOf, signal), signal)
 
   return {
-    plan: async (signal) => planOf(await vouchers.all(), signal),
     claimAll,
     async run(signal) {
       const backoff = createBackoff(parts)

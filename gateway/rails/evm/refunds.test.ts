@@ -190,6 +190,46 @@ for (const { name, scheme, code, make } of cases) {
   })
 }
 
+describe('a refund whose nonce another transaction took', () => {
+  it('is not signed anew before that is final: a reorg could still bring it about', async () => {
+    const to = receiver()
+    const refund = { id: refundId(800), account: KEY_ID, amount: 55n, to, authorization: '' }
+    const disk = createTestDisk()
+    const life = createLife()
+    const dead = new Promise<void>((resolve) => void life.onEnd(resolve))
+    const silent: Chain = {
+      request(method, params) {
+        if (method === 'eth_sendRawTransaction') life.end()
+        return life.isAlive() ? world.evm.request(method, params) : new Promise(() => {})
+      },
+    }
+    void open(disk, life, silent).then(({ rails }) => railOf(rails, 'order', 'ETH').refund(refund, never))
+    await dead
+    const nonce = await world.evm.request('eth_getTransactionCount', [world.vendor.address, 'latest'])
+    await world.send(world.vendor, { to: world.stranger.address, data: '0x', valueWei: 1n })
+    let isFinal = false
+    let signed = 0
+    const chain: Chain = {
+      async request(method, params) {
+        if (method === 'eth_sendRawTransaction') signed++
+        const asksFinal = method === 'eth_getTransactionCount' && params[1] === 'finalized'
+        return asksFinal && !isFinal ? nonce : world.evm.request(method, params)
+      },
+    }
+    // Nobody waits five minutes here.
+    const effects = { ...world.effects, chain, sql: disk.mount() }
+    const vendor = createAccount(effects, CHAIN_ID, world.evm.key(1))
+    const { rails } = await openEvmRails(effects, world.settings, vendor, createTestBook().book)
+    const rail = railOf(rails, 'order', 'ETH')
+    await assert.rejects(rail.refund(refund, never), { retryable: true })
+    assert.equal(await world.balance(ZERO_ADDRESS, to), 0n)
+    isFinal = true
+    await rail.refund(refund, never)
+    assert.equal(await world.balance(ZERO_ADDRESS, to), 55n)
+    assert.ok(signed > 1)
+  })
+})
+
 describe('a refund that cannot be', () => {
   it('gives the amount back to the account: of more than a channel holds', async () => {
     const settings = world.channel(1)
