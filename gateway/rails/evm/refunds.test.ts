@@ -190,6 +190,27 @@ for (const { name, scheme, code, make } of cases) {
   })
 }
 
+describe('a refund that was signed before a crash, and sent to nobody', () => {
+  it('goes out before any other takes its nonce', async () => {
+    const [to, other] = [receiver(), receiver()]
+    const refund = { id: refundId(810), account: KEY_ID, amount: 55n, to, authorization: '' }
+    const disk = createTestDisk()
+    const life = createLife()
+    const dead = new Promise<void>((resolve) => void life.onEnd(resolve))
+    const silent: Chain = {
+      request(method, params) {
+        if (method === 'eth_sendRawTransaction') life.end()
+        return life.isAlive() ? world.evm.request(method, params) : new Promise(() => {})
+      },
+    }
+    void open(disk, life, silent).then(({ rails }) => railOf(rails, 'order', 'ETH').refund(refund, never))
+    await dead
+    const rail = railOf((await open(disk)).rails, 'order', 'ETH')
+    await rail.refund({ ...refund, id: refundId(811), to: other }, never)
+    assert.deepEqual([await world.balance(ZERO_ADDRESS, to), await world.balance(ZERO_ADDRESS, other)], [55n, 55n])
+  })
+})
+
 describe('a refund whose nonce another transaction took', () => {
   it('is not signed anew before that is final: a reorg could still bring it about', async () => {
     const to = receiver()
