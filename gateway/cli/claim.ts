@@ -3,22 +3,51 @@ import type { Command } from 'commander'
 import { createContractReader } from '../../chain/contracts.ts'
 import { ContractRevert } from '../../chain/errors.ts'
 import { createRpc } from '../../chain/rpc.ts'
+import type { Call, Receipt } from '../../chain/rpc.ts'
+import type { TokenFacts } from '../../chain/token.ts'
 import type { Account, Quote } from '../../chain/transactions.ts'
 import { type Address, type Hash, ZERO_ADDRESS } from '../../chain/types.ts'
 import { nowSeconds } from '../../effects/clock.ts'
 import type { CommandContext, Session } from '../../effects/command.ts'
 import { paymentsDomain } from '../../protocol/typed-data.ts'
-import { openKeys, requireSettings } from '../../vendor/cli/home.ts'
-import { amountOption, coins, currencyJson, moneyText, readCurrencies, type Currency } from '../../vendor/cli/money.ts'
-import { openAccount, sendCall, type SendChoices } from '../../vendor/cli/send.ts'
 import { claimCall, readCandidates, withoutRefused } from '../rails/evm/claims.ts'
 import { channelRailPrefix } from '../rails/evm/rail-ids.ts'
 import { openLedgerBook } from '../rails/evm/ledger-book.ts'
 import { planClaims, type PlannedClaim } from '../rails/evm/plan-claims.ts'
 import { createVoucherSource, type Claimable } from '../rails/evm/vouchers.ts'
 
-/** @param vendor the command `chrove vendor` */
-export const addClaimCommand = (vendor: Command, { action }: CommandContext): void => {
+/** What a token says of itself; undefined: the chain's coin. */
+type Currency = TokenFacts | undefined
+
+interface SendChoices {
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+/** What the vendor's commands lend: a gateway knows no vendor's files, and speaks of money as they do. */
+export interface VendorDesk {
+  settingsOf(
+    session: Session,
+  ): Promise<{ readonly chainId: string; readonly registry: string; readonly vendorId: string }>
+  accountOf(session: Session): Promise<Account>
+  sendCall(
+    session: Session,
+    account: Account,
+    call: Call,
+    what: string,
+    choices: SendChoices,
+  ): Promise<{ readonly quote: Quote; readonly receipt?: Receipt }>
+  amountOption(option: string, text: string, currency: Currency): bigint
+  coins(wei: bigint): string
+  currencyJson(currency: Currency): Readonly<Record<string, unknown>>
+  moneyText(amount: bigint, currency: Currency): string
+  readCurrencies(session: Session, tokens: Iterable<Address>): Promise<ReadonlyMap<Address, Currency>>
+}
+
+/** @param program has `chrove vendor` already */
+export const addVendorClaimCommand = (program: Command, { action }: CommandContext, desk: VendorDesk): void => {
+  const vendor = program.commands.find((command) => command.name() === 'vendor')
+  if (!vendor) throw new TypeError('the commands of vendors come first')
   vendor
     .command('claim')
     .description('cash the vouchers of payment channels, to the payout account')
@@ -37,7 +66,7 @@ Examples:
   chrove vendor claim --dry-run
   chrove vendor claim --least 0.01 --yes`,
     )
-    .action(action(claim))
+    .action(action((session, options: ClaimOptions) => claim(session, options, desk)))
 }
 
 interface ClaimOptions extends SendChoices {
@@ -51,17 +80,17 @@ interface Cashed extends PlannedClaim {
   readonly maxCostWei: bigint
 }
 
-const claim = async (session: Session, options: ClaimOptions) => {
+const claim = async (session: Session, options: ClaimOptions, desk: VendorDesk) => {
   const { effects, signal } = session
-  const settings = await requireSettings(session)
+  const settings = await desk.settingsOf(session)
   const registry = settings.registry as Address
-  const account = await openAccount(session, await openKeys(session))
+  const account = await desk.accountOf(session)
   const reader = createContractReader(effects.chain)
   const payments = await reader.paymentsOf(registry, 'latest', signal)
   const vouchers = await readVouchers(session, BigInt(settings.chainId), payments, BigInt(settings.vendorId))
-  const currencies = await readCurrencies(session, [ZERO_ADDRESS, ...vouchers.map((one) => one.settings.token)])
+  const currencies = await desk.readCurrencies(session, [ZERO_ADDRESS, ...vouchers.map((one) => one.settings.token)])
   const leastOf = (token: Address): bigint =>
-    options.least === undefined ? 0n : amountOption('--least', options.least, currencies.get(token))
+    options.least === undefined ? 0n : desk.amountOption('--least', options.least, currencies.get(token))
   const { baseFeeWei, priorityFeeWei } = await createRpc(effects.chain).fees(signal)
   const candidates = await readCandidates(reader, payments, vouchers, signal)
   const gasPriceWei = baseFeeWei + priorityFeeWei
@@ -71,12 +100,12 @@ const claim = async (session: Session, options: ClaimOptions) => {
   const cashed: Cashed[] = []
   const transactions: Hash[] = []
   for (const batch of plan.batches) {
-    const sent = await sendBatch(session, account, payments, batch, currencies, options)
+    const sent = await sendBatch(session, desk, account, payments, batch, currencies, options)
     cashed.push(...sent.claims)
     transactions.push(...sent.transactions)
   }
 
-  const describe = (one: PlannedClaim) => claimJson(one, currencies)
+  const describe = (one: PlannedClaim) => claimJson(one, currencies, desk)
   const json = {
     dryRun: options.dryRun ?? false,
     claims: cashed.map((one) => ({ ...describe(one), maxCostWei: one.maxCostWei })),
@@ -85,7 +114,7 @@ const claim = async (session: Session, options: ClaimOptions) => {
     maxCostWei: cashed.reduce((sum, { maxCostWei }) => sum + maxCostWei, 0n),
     transactions,
   }
-  const lines = cashed.map((one) => claimText(one, currencies))
+  const lines = cashed.map((one) => claimText(one, currencies, desk))
   const [skipped, uncovered] = [plan.skipped.length, plan.uncovered.length]
   if (skipped > 0)
     lines.push(`${skipped} more would bring less than they cost, or than --least: --all takes the former.`)
@@ -123,6 +152,7 @@ const warn = ({ say, effects }: Session, claims: readonly PlannedClaim[]): void 
 /** One transaction; what the contract refuses meanwhile is left out. */
 const sendBatch = async (
   session: Session,
+  desk: VendorDesk,
   account: Account,
   payments: Address,
   batch: readonly PlannedClaim[],
@@ -130,9 +160,9 @@ const sendBatch = async (
   choices: SendChoices,
 ): Promise<{ readonly claims: readonly Cashed[]; readonly transactions: readonly Hash[] }> => {
   for (let claims = batch; claims.length > 0;) {
-    const what = `Cash ${claims.length} vouchers: ${sumsText(claims, currencies)}`
+    const what = `Cash ${claims.length} vouchers: ${sumsText(claims, currencies, desk)}`
     try {
-      const { quote, receipt } = await sendCall(session, account, claimCall(payments, claims), what, choices)
+      const { quote, receipt } = await desk.sendCall(session, account, claimCall(payments, claims), what, choices)
       const cashed = claims.map((one) => ({ ...one, maxCostWei: shareOf(quote, claims.length) }))
       return { claims: cashed, transactions: receipt ? [receipt.transactionHash] : [] }
     } catch (error) {
@@ -147,7 +177,11 @@ const sendBatch = async (
 
 const shareOf = ({ maxCostWei }: Quote, count: number): bigint => (maxCostWei + BigInt(count) - 1n) / BigInt(count)
 
-const sumsText = (claims: readonly PlannedClaim[], currencies: ReadonlyMap<Address, Currency>): string =>
+const sumsText = (
+  claims: readonly PlannedClaim[],
+  currencies: ReadonlyMap<Address, Currency>,
+  { moneyText }: VendorDesk,
+): string =>
   [...currencies]
     .map(([token, currency]) => {
       const alike = claims.filter(({ voucher }) => voucher.settings.token === token)
@@ -157,7 +191,11 @@ const sumsText = (claims: readonly PlannedClaim[], currencies: ReadonlyMap<Addre
     .filter((text) => text !== undefined)
     .join(' and ')
 
-const claimJson = ({ voucher, gain, withdrawableAt }: PlannedClaim, currencies: ReadonlyMap<Address, Currency>) => ({
+const claimJson = (
+  { voucher, gain, withdrawableAt }: PlannedClaim,
+  currencies: ReadonlyMap<Address, Currency>,
+  { currencyJson }: VendorDesk,
+) => ({
   channelId: voucher.channelId,
   cumulative: voucher.cumulative,
   ...currencyJson(currencies.get(voucher.settings.token)),
@@ -165,5 +203,9 @@ const claimJson = ({ voucher, gain, withdrawableAt }: PlannedClaim, currencies: 
   ...(withdrawableAt > 0 ? { withdrawableAt } : {}),
 })
 
-const claimText = ({ voucher, gain, maxCostWei }: Cashed, currencies: ReadonlyMap<Address, Currency>): string =>
+const claimText = (
+  { voucher, gain, maxCostWei }: Cashed,
+  currencies: ReadonlyMap<Address, Currency>,
+  { moneyText, coins }: VendorDesk,
+): string =>
   `${voucher.channelId.slice(0, 10)}  brings ${moneyText(gain, currencies.get(voucher.settings.token))}, costs at most ${coins(maxCostWei)}`

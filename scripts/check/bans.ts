@@ -113,8 +113,7 @@ export const imports: Readonly<Record<string, readonly string[]>> = {
   chain: ['protocol', 'effects'],
   indexer: ['protocol', 'effects', 'chain', 'types'],
   vendor: ['protocol', 'effects', 'chain', 'types'],
-  // A gateway sells for a vendor: it uses that vendor's keys, settings and account.
-  gateway: ['protocol', 'effects', 'chain', 'vendor', 'types'],
+  gateway: ['protocol', 'effects', 'chain', 'types'],
   relay: ['protocol', 'effects', 'chain', 'types'],
   rendezvous: ['protocol', 'effects', 'chain', 'types'],
   buyer: ['protocol', 'effects', 'chain', 'types'],

@@ -4,7 +4,10 @@ import { after, before, describe, it } from 'node:test'
 import { registryCall } from '../../../chain/contracts.ts'
 import { ZERO_ADDRESS } from '../../../chain/types.ts'
 import { deployToken } from '../../../scripts/tokens.ts'
+import { toHex } from '../../../protocol/bytes.ts'
+import type { RailContext } from '../open-rails.ts'
 import { evmAccountSchema, openEvmAccounts } from './accounts.ts'
+import { evmRails } from './opener.ts'
 import { createTestBook, createTestDisk, openTestWorld, type TestWorld } from './testing.ts'
 
 let world: TestWorld
@@ -16,8 +19,7 @@ after(() => world.close())
 const open = async (entries: Readonly<Record<string, object>>, disk = createTestDisk()) => {
   const parsed = Object.fromEntries(Object.entries(entries).map(([name, one]) => [name, evmAccountSchema.parse(one)]))
   const effects = { ...world.effects, sql: disk.mount() }
-  const settings = { ...world.settings, claimEverySeconds: 3600 }
-  return openEvmAccounts(effects, settings, parsed, world.vendor, createTestBook().book)
+  return openEvmAccounts(effects, world.settings, parsed, world.vendor, createTestBook().book)
 }
 
 describe('accounts of a gateway', () => {
@@ -75,5 +77,25 @@ describe('accounts of a gateway', () => {
     ]) {
       assert.equal(evmAccountSchema.safeParse(wrong).success, false)
     }
+  })
+
+  it('are opened for the vendor of the home folder, and what is wrong with them is said', async () => {
+    const { chainId, registry, vendorId, ...following } = world.settings
+    const vendor = { uri: { chainId, registry, vendorId }, ...following }
+    const context = {
+      session: { effects: { ...world.effects, sql: createTestDisk().mount() } },
+      keys: { accountKey: toHex(world.evm.key(1)) },
+      vendor,
+    } as unknown as RailContext
+    const coin = { scheme: 'channel', currency: 'ETH' } as const
+    const { rails, run, close } = await evmRails.open(context, { coin })
+    assert.equal(rails.get('coin')?.scheme, 'channel')
+    await run(AbortSignal.abort())
+    await close()
+    const refused = (entry: object, says: RegExp, given = context) =>
+      assert.rejects(evmRails.open(given, { coin: { ...coin, ...entry } }), says)
+    await refused({ token: '0x12' }, /account coin, token: is 0x and 40 hex digits/)
+    await refused({ claimEverySeconds: 1 }, /account coin, claimEverySeconds/)
+    await refused({}, /run `chrove vendor register` first/, { ...context, vendor: undefined })
   })
 })

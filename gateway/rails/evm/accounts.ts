@@ -37,6 +37,8 @@ export const evmAccountSchema = z.discriminatedUnion('scheme', [
     ...currency,
     /** Channels that a payer can empty sooner are not served. The contract takes 15 minutes to 30 days. */
     withdrawDelayMinSeconds: z.int().min(900).max(MONTH_SECONDS).default(DAY_SECONDS),
+    /** All vouchers that are worth it are cashed so often; the shortest of all channels counts. */
+    claimEverySeconds: z.int().min(60).max(MONTH_SECONDS).default(DAY_SECONDS),
     /** Whole units; less than that a voucher is not cashed for, unless a withdrawal is about to take it. */
     claimLeast: z
       .string()
@@ -61,10 +63,7 @@ export const evmAccountSchema = z.discriminatedUnion('scheme', [
 export type EvmAccount = z.infer<typeof evmAccountSchema>
 
 /** What all entries share. */
-export type EvmChainSettings = Omit<EvmSettings, 'channels' | 'orders' | 'x402' | 'claims'> & {
-  /** All vouchers that are worth their gas are cashed so often. */
-  readonly claimEverySeconds: number
-}
+type EvmChainSettings = Omit<EvmSettings, 'channels' | 'orders' | 'x402' | 'claims'>
 
 export interface EvmAccounts {
   /** By the names of their entries. */
@@ -111,6 +110,7 @@ export const openEvmAccounts = async (
   const least = new Map(
     channels.map(({ token, entry, currency: { decimals } }) => [token, parseAmount(entry.claimLeast, decimals) ?? 0n]),
   )
+  const everySeconds = Math.min(DAY_SECONDS, ...channels.map(({ entry }) => entry.claimEverySeconds))
   const opened = await openEvmRails(
     effects,
     {
@@ -121,7 +121,7 @@ export const openEvmAccounts = async (
       })),
       orders: orders.map(({ entry, ...one }) => ({ ...pick(one), planIds: entry.plans })),
       x402: x402.map(({ entry, ...one }) => ({ ...pick(one), payTo: entry.payTo ?? account.address })),
-      claims: { everySeconds: settings.claimEverySeconds, least },
+      claims: { everySeconds, least },
     },
     account,
     book,

@@ -67,7 +67,7 @@ before(async () => {
   }
   const parsed = Object.fromEntries(Object.entries(entries).map(([name, one]) => [name, evmAccountSchema.parse(one)]))
   const effects = { ...world.effects, clock, sql }
-  accounts = await openEvmAccounts(effects, { ...world.settings, claimEverySeconds: 3600 }, parsed, vendor, book)
+  accounts = await openEvmAccounts(effects, world.settings, parsed, vendor, book)
   const settings = gatewaySettingsSchema.parse({ hosts: [HOST], accounts: entries, price: '0.0001' })
   gateway = await createGateway(
     {
