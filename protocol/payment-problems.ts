@@ -18,6 +18,7 @@ export const paymentProblems = {
   ERR_PROOF_SHAPE: { status: 400, title: 'The proof of the request is not understood' },
   ERR_IDEMPOTENCY_KEY: { status: 400, title: 'The idempotency key is not understood' },
   ERR_BODY_DIGEST: { status: 400, title: 'The body is not the one that was announced' },
+  ERR_PATH: { status: 400, title: 'The path can be read in several ways' },
   ERR_DONATION: { status: 400, title: 'The amount to give is not understood' },
   ERR_REFUND_ADDRESS: { status: 400, title: 'Refunds cannot go to this address' },
 

@@ -101,9 +101,7 @@ export const createBatches = <Account extends AccountName & Sums>(
       })
       return promise
     },
-    async idle() {
-      while (writing) await writing
-    },
+    idle: () => writing ?? Promise.resolve(),
   }
 }
 

@@ -55,6 +55,12 @@ export interface RefundRequest {
   readonly nowSeconds: number
 }
 
+export interface UsedUp {
+  readonly deposits: readonly DepositRow[]
+  /** What has to be charged and refunded in all before there are more. */
+  readonly nextAt: bigint
+}
+
 export interface Ledger {
   /** The account, all zero when nobody has paid for it yet. */
   open(name: AccountName): Account | Promise<Account>
@@ -69,6 +75,8 @@ export interface Ledger {
   write(rows: Rows): Promise<void>
   /** Lets more be charged. Lower ones than the last change nothing. */
   sign(account: Account, limit: bigint, evidence: string | undefined): Promise<void>
+  /** Resolves when the account may have more to spend than now, or when the signal aborts. */
+  more(account: Account, signal: AbortSignal): Promise<void>
   hasVoucher: LedgerStore['hasVoucher']
   hasOnce: LedgerStore['hasOnce']
   idempotency(name: AccountName, key: string): Promise<IdempotencyRow | undefined>
@@ -77,7 +85,7 @@ export interface Ledger {
   revoke(book: string, id: string): Promise<void>
   suspend(name: AccountName, suspended: boolean): Promise<void>
   /** Deposits that are used up and were not told before, the oldest first. */
-  usedUp(account: Account): Promise<readonly DepositRow[]>
+  usedUp(account: Account): Promise<UsedUp>
   /** They were told. */
   toldUsed(account: Account, deposits: readonly DepositRow[]): Promise<void>
 
@@ -154,8 +162,9 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
     return held
   }
 
+  const nameOf = ({ book, account }: AccountName): string => `${book} ${account}`
   const open = (name: AccountName): Held | Promise<Held> => {
-    const key = `${name.book} ${name.account}`
+    const key = nameOf(name)
     const held = accounts.get(key)
     if (held) {
       if (accounts.size > ACCOUNTS_MAX / 2) {
@@ -210,6 +219,12 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
     }
   }
 
+  /** Those who wait for money, by account. */
+  const waiting = new Map<string, Set<() => void>>()
+  const tellMore = (name: AccountName): void => {
+    for (const wake of waiting.get(nameOf(name)) ?? []) wake()
+  }
+
   const depositKey = (book: string, id: string) => JSON.stringify([book, id])
   /** One change of a deposit after the other. */
   let deposits: Promise<unknown> = Promise.resolve()
@@ -231,6 +246,7 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
         account.deposited -= difference
       }).finally(() => {
         if (unwritten.get(key) === row) unwritten.delete(key)
+        tellMore(row)
       })
       return { written }
     })
@@ -273,7 +289,23 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
         account.signed = before
         account.evidence = evidenceBefore
       })
+      tellMore(account)
     },
+
+    more: (account, signal) =>
+      new Promise((resolve) => {
+        const name = nameOf(account)
+        const all = waiting.get(name) ?? new Set()
+        waiting.set(name, all)
+        const wake = () => {
+          signal.removeEventListener('abort', wake)
+          all.delete(wake)
+          if (all.size === 0) waiting.delete(name)
+          resolve()
+        }
+        all.add(wake)
+        signal.addEventListener('abort', wake)
+      }),
 
     hasVoucher: store.hasVoucher,
     hasOnce: store.hasOnce,
@@ -299,14 +331,16 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
 
     async usedUp(account) {
       const all = await store.deposits(account)
-      let [sum, count] = [0n, 0]
-      for (const { amount } of all) {
-        if (sum + amount > account.charged + account.refunded) break
+      const used = account.charged + account.refunded
+      let sum = 0n
+      const deposits = all.filter(({ amount }) => {
         sum += amount
-        count++
-      }
-      let told = 0n
-      return all.slice(0, count).filter(({ amount }) => (told += amount) > account.toldUsed)
+        return sum <= used && sum > account.toldUsed
+      })
+      sum = 0n
+      const next = all.find(({ amount }) => (sum += amount) > used)
+      // Without one the next to come is used up no sooner.
+      return { deposits, nextAt: next ? sum : sum + 1n }
     },
 
     async toldUsed(given, rows) {

@@ -183,20 +183,21 @@ describe('the ledger', () => {
     await credit(ledger(), 'd3', 30n)
     const held = await account(ledger())
     await reserve(ledger(), held, 9n).commit()
-    assert.deepEqual(await ledger().usedUp(held), [])
+    assert.deepEqual(await ledger().usedUp(held), { deposits: [], nextAt: 10n })
     await reserve(ledger(), held, 22n).commit()
     const used = await ledger().usedUp(held)
     assert.deepEqual(
-      used.map(({ id }) => id),
+      used.deposits.map(({ id }) => id),
       ['d1', 'd2'],
     )
-    await ledger().toldUsed(held, used)
+    assert.equal(used.nextAt, 60n)
+    await ledger().toldUsed(held, used.deposits)
     const after = await crash()
     const again = await account(after)
-    assert.deepEqual(await after.usedUp(again), [])
+    assert.deepEqual((await after.usedUp(again)).deposits, [])
     await reserve(after, again, 29n).commit()
     assert.deepEqual(
-      (await after.usedUp(again)).map(({ id }) => id),
+      (await after.usedUp(again)).deposits.map(({ id }) => id),
       ['d3'],
     )
   })

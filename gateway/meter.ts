@@ -1,0 +1,98 @@
+/**
+ * Charges a body by the bit while it flows. Each piece is paid, durably, before its bytes leave; at the end what was paid
+ * ahead is given back. So a crash charges at most what has flowed and one piece, and nothing flows that is not charged.
+ */
+import type { Clock } from '../effects/clock.ts'
+import type { Ledger, Reservation } from './ledger/index.ts'
+import type { Rows } from './ledger/batch.ts'
+import { STREAM_GRACE_MS, STREAM_PIECE_BYTES } from './limits.ts'
+import type { Price } from './pricing.ts'
+import type { LiveVoucher } from './vouchers.ts'
+
+export interface Meter {
+  /**
+   * Pays for the next bytes before they flow.
+   * @returns how many of them are paid, at once when they were paid ahead; fewer than asked for only when the money has
+   *   come to its end
+   * @throws ERR_BUSY when the ledger cannot be written
+   */
+  pay(bytes: number): number | Promise<number>
+  /** Ends, and gives back what was paid ahead; durable when it resolves. @returns what the bytes came to */
+  settle(): Promise<bigint>
+}
+
+export interface MeterParts {
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly voucher: LiveVoucher
+  readonly price: Price
+  /** What it may come to, smallest unit. */
+  readonly most: bigint | undefined
+  /** Written with the first charge. */
+  readonly rows: Rows
+  /** Resolves when the account has more to spend than it had. */
+  more(signal: AbortSignal): Promise<void>
+}
+
+export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }: MeterParts): Meter => {
+  let flowed = 0
+  /** Bytes that are paid, flowed ones included. */
+  let paid = 0
+  let charged = 0n
+  let first: Rows | undefined = rows
+  let ended = false
+
+  const rest = (): bigint => {
+    const held = ledger.available(voucher.account)
+    const capped = most === undefined ? held : most - charged
+    return capped < held ? capped : held
+  }
+
+  /** Charges up to so many bytes in all; fewer when there is less money. */
+  const charge = async (upTo: number): Promise<void> => {
+    const affordable = Math.min(upTo, price.bytesFor(charged + rest()))
+    if (affordable <= paid) return
+    const amount = price.ofBytes(affordable) - charged
+    const reservation: Reservation | string = ledger.reserve(voucher.account, amount)
+    if (typeof reservation === 'string') return
+    const withIt = first ?? {}
+    first = undefined
+    await reservation.commit(withIt)
+    charged += amount
+    paid = affordable
+  }
+
+  const payLater = async (bytes: number): Promise<number> => {
+    const wanted = flowed + bytes
+    await charge(wanted + STREAM_PIECE_BYTES)
+    if (paid < wanted) {
+      const waiting = new AbortController()
+      const patience = clock.sleep(STREAM_GRACE_MS, waiting.signal).then(() => true)
+      patience.catch(() => {})
+      while (paid < wanted && !ended) {
+        const over = await Promise.race([patience, more(waiting.signal).then(() => false)])
+        await charge(wanted + STREAM_PIECE_BYTES)
+        if (over) break
+      }
+      waiting.abort()
+    }
+    const some = Math.max(0, Math.min(bytes, paid - flowed))
+    flowed += some
+    return some
+  }
+
+  return {
+    pay(bytes) {
+      if (flowed + bytes > paid) return payLater(bytes)
+      flowed += bytes
+      return bytes
+    },
+    async settle() {
+      ended = true
+      const cost = price.ofBytes(flowed)
+      if (cost < charged) await ledger.giveBack(voucher.account, charged - cost)
+      charged = cost
+      return cost
+    },
+  }
+}
