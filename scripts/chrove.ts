@@ -44,6 +44,7 @@ export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }
   ): Promise<number> => {
     const terminal: Terminal = {
       out: async (text) => onOut(text),
+      outBytes: async (bytes) => onOut(Buffer.from(bytes).toString()),
       err: onErr,
       interactive: false,
       askSecret: () => Promise.reject(new Error('nobody is here to be asked')),
