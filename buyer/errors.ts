@@ -8,6 +8,10 @@ const retryableCodes = [
   'ERR_DIRECTORY_ANSWER',
   'ERR_DIRECTORY_NOT_READY',
   'ERR_PURCHASE_PENDING',
+  /** The vendor has not seen a deposit yet that is on chain. */
+  'ERR_DEPOSIT_UNSEEN',
+  /** A refund was taken up, and the money is not there yet. */
+  'ERR_REFUND_PENDING',
 ] as const
 
 export type BuyerErrorCode =
@@ -53,6 +57,24 @@ export type BuyerErrorCode =
   | 'ERR_VENDOR_REFUSED'
   | 'ERR_ANSWER_OF_OTHER_ORDER'
   | 'ERR_NO_SOCKS5_SERVER'
+  /** Nobody said which vendor serves a host, and over plain HTTP anybody on the way could name itself. */
+  | 'ERR_VENDOR_UNNAMED'
+  /** The offers are of another vendor, route or asset than was asked for or than they say. */
+  | 'ERR_OFFERS_UNTRUSTED'
+  /** None of the offered ways can be paid from here. */
+  | 'ERR_NO_WAY_TO_PAY'
+  /** Nothing is to be paid, so nothing can be given. */
+  | 'ERR_NOTHING_TO_PAY'
+  | 'ERR_OVERCHARGED'
+  /** The vendor refuses a payment that is as it asked for; `cause` has its own code. */
+  | 'ERR_PAYMENT_REFUSED'
+  /** What a service itself answers to a request that was paid for. */
+  | 'ERR_SERVICE_STATUS'
+  | 'ERR_CHANNEL_UNKNOWN'
+  /** A withdrawal is requested, so the vendor serves this channel no more. */
+  | 'ERR_CHANNEL_CLOSING'
+  /** The delay of a withdrawal is not over. */
+  | 'ERR_WITHDRAWAL_EARLY'
 
 const retryable: ReadonlySet<BuyerErrorCode> = new Set(retryableCodes)
 

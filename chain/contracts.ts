@@ -23,6 +23,8 @@ export type PlanState = ResultsOf<RegistryFunction<'plan'>>[0]
 export type PlanTerms = ResultsOf<RegistryFunction<'terms'>>[0]
 /** An order as it stands in a block; all zero if it was never bought. */
 export type OrderState = ResultsOf<PaymentsFunction<'order'>>[0]
+/** A payment channel as it stands in a block; all zero where nothing was ever deposited. */
+export type ChannelState = ResultsOf<PaymentsFunction<'channels'>>[0][number]
 
 export interface Listing {
   readonly vendor: VendorState
@@ -67,6 +69,13 @@ export interface ContractReader {
     at?: BlockTag,
     signal?: AbortSignal,
   ): Promise<OrderState>
+  /** Channels by their ids, in the same sequence. */
+  channels(
+    payments: Address,
+    channelIds: readonly Hex[],
+    at?: BlockTag,
+    signal?: AbortSignal,
+  ): Promise<readonly ChannelState[]>
   /** Whether what has this EIP-712 digest was carried out; purchases by authorisation are known to their token only. */
   isUsed(payments: Address, digest: Hex, at?: BlockTag, signal?: AbortSignal): Promise<boolean>
   /** What a vendor's payout account refused, smallest units. @param token zero for the native coin */
@@ -115,6 +124,12 @@ export const createContractReader = (chain: Chain): ContractReader => {
       const call = paymentsCall(payments, 'order', vendorId, planId, keyHash)
       const [order] = await read(ofPayments.order, call, at, signal)
       return order
+    },
+    async channels(payments, channelIds, at, signal) {
+      const call = paymentsCall(payments, 'channels', channelIds)
+      const [channels] = await read(ofPayments.channels, call, at, signal)
+      if (channels.length === channelIds.length) return channels
+      throw new ChainError('ERR_CHAIN_MALFORMED', 'no contract of ours answers like this')
     },
     async isUsed(payments, digest, at, signal) {
       const [used] = await read(ofPayments.isUsed, paymentsCall(payments, 'isUsed', digest), at, signal)

@@ -14,10 +14,24 @@ const RPCS_MAX = 8
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
 const rpcUrl = z.url({ protocol: /^(https?|wss?)$/, error: 'must be an http, https, ws or wss URL' })
+/** An amount, of the coin unless it says otherwise. */
+const CAP = /^\d{1,40}(\.\d{1,30})?(:(coin|nano|0x[0-9a-fA-F]{40}))?$/
+/** Caps in as many currencies. */
+const CAPS_MAX = 16
+
+const words = z.union([
+  z.array(z.string()),
+  z.string().transform((text) => text.split(/\s+/).filter((word) => word !== '')),
+])
+const caps = words
+  .pipe(
+    z.array(z.string().regex(CAP, 'must be an amount such as 0.01, 0.5:nano or 2:0x… of a token')).min(1).max(CAPS_MAX),
+  )
+  .optional()
+
 const shape = {
   /** JSON-RPC URLs of nodes of the chain, the preferred first; in the environment with spaces between. See `rpcRoles`. */
-  rpc: z
-    .union([z.array(z.string()), z.string().transform((text) => text.split(/\s+/).filter((word) => word !== ''))])
+  rpc: words
     .pipe(z.array(rpcUrl).min(1).max(RPCS_MAX))
     .refine((urls) => rpcRoles(urls).ask.length > 0, {
       error: 'needs an http or https URL too: over ws and wss a node only tells of new blocks',
@@ -40,6 +54,10 @@ const shape = {
     .string()
     .regex(/^\d{1,40}(\.\d{1,18})?$/, 'must be a decimal number of coins')
     .optional(),
+  /** Most that one request may cost, that one vendor may ever get, and that all may get in a day; of each currency. */
+  maxPerRequest: caps,
+  maxPerVendor: caps,
+  maxPerDay: caps,
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
 }
 

@@ -41,10 +41,12 @@ const run = async (
       userFiles: {
         read: () => Promise.reject(new Error('unused')),
         list: () => Promise.reject(new Error('unused')),
+        begin: () => Promise.reject(new Error('nothing is written')),
         create: () => Promise.reject(new Error('unused')),
       },
       terminal: {
         out: async (text) => void (out += text),
+        outBytes: () => Promise.reject(new Error('nothing here but text')),
         err: (text) => (err += text),
         interactive: false,
         askSecret: () => Promise.reject(new Error('not interactive')),

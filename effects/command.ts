@@ -20,6 +20,8 @@ export interface Session {
   readonly environment: Environment
   /** The folder of `--home`. */
   readonly home: string
+  /** Whether results are for scripts (`--json`). */
+  readonly wantsJson: boolean
   /** Files that the person named. */
   readonly userFiles: UserFiles
   /** Progress for people, on standard error; made safe for a terminal. */
@@ -204,6 +206,7 @@ const openSession = async (
     terminal,
     environment,
     home,
+    wantsJson: world.arguments.includes('--json'),
     userFiles: world.userFiles,
     print,
     say: (text) => terminal.err(`${terminalSafe(text)}\n`),

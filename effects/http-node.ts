@@ -6,7 +6,7 @@ import { type AllowIp, type Network, NetworkError } from './network.ts'
 import type { Dial } from './tcp-node.ts'
 
 /** An idle connection is kept so long, whatever its server would like. */
-const KEEP_ALIVE_MS = 4_000
+export const KEEP_ALIVE_MS = 4_000
 /** Connections to one origin at a time; further requests wait, within their own time limit. */
 const CONNECTIONS_PER_ORIGIN_MAX = 64
 
@@ -29,20 +29,7 @@ export const createFetch = (dial: Dial): Network['fetch'] => {
     bodyBytesMax: number,
     signal: AbortSignal,
   ): Promise<Response> => {
-    const url = new URL(request.url)
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      throw new NetworkError('ERR_NETWORK_PROTOCOL', 'only http and https are spoken')
-    }
-    const headers = new Headers(request.headers)
-    if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
-    const answer = await agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method,
-      headers: [...headers].flat(),
-      body: request.body && new Uint8Array(await request.arrayBuffer()),
-      signal,
-    })
+    const answer = await agent.request({ ...(await questionOf(request)), signal })
     return toResponse(answer.statusCode, answer.headers, await readBody(answer.body, bodyBytesMax))
   }
   return async (request, { timeoutMs, bodyBytesMax, signal: given, allow }) => {
@@ -59,6 +46,23 @@ export const createFetch = (dial: Dial): Network['fetch'] => {
   }
 }
 
+/** A request as undici takes it. @throws ERR_NETWORK_PROTOCOL unless it is for http or https */
+export const questionOf = async (request: Request) => {
+  const url = new URL(request.url)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new NetworkError('ERR_NETWORK_PROTOCOL', 'only http and https are spoken')
+  }
+  const headers = new Headers(request.headers)
+  if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
+  return {
+    origin: url.origin,
+    path: url.pathname + url.search,
+    method: request.method,
+    headers: [...headers].flat(),
+    body: request.body && new Uint8Array(await request.arrayBuffer()),
+  }
+}
+
 /** For one exchange: it tells the server that there will be no other. */
 const createOwnAgent = (dial: Dial, connecting: Attempts, allow: AllowIp): Agent =>
   new Agent({
@@ -69,13 +73,13 @@ const createOwnAgent = (dial: Dial, connecting: Attempts, allow: AllowIp): Agent
   })
 
 /** undici goes on connecting for a request that was given up; this stops it, so that a program can end. */
-interface Attempts {
+export interface Attempts {
   /** Aborts as soon as no exchange waits any more. */
   readonly signal: AbortSignal
   during<Result>(exchange: () => Promise<Result>): Promise<Result>
 }
 
-const createAttempts = (): Attempts => {
+export const createAttempts = (): Attempts => {
   let waiting = 0
   let abandoned = new AbortController()
   return {
@@ -108,10 +112,11 @@ const readBody = async (stream: AsyncIterable<Uint8Array>, bytesMax: number): Pr
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-const toResponse = (
+/** @throws ERR_NETWORK_PROTOCOL */
+export const toResponse = (
   status: number,
   fields: Readonly<Record<string, string | string[] | undefined>>,
-  body: Uint8Array<ArrayBuffer>,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>,
 ): Response => {
   try {
     const headers = new Headers()

@@ -4,6 +4,7 @@ import { NetworkError, type NetworkErrorCode } from './network.ts'
 const codes: Readonly<Record<string, NetworkErrorCode>> = {
   EADDRINUSE: 'ERR_NETWORK_ADDRESS_IN_USE',
   ETIMEDOUT: 'ERR_NETWORK_TIMEOUT',
+  UND_ERR_BODY_TIMEOUT: 'ERR_NETWORK_TIMEOUT',
   HTTPParserError: 'ERR_NETWORK_PROTOCOL',
   UND_ERR_HEADERS_OVERFLOW: 'ERR_NETWORK_PROTOCOL',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'ERR_NETWORK_PROTOCOL',

@@ -13,6 +13,8 @@ import { createRandom, type Random } from './random.ts'
 import { rpcRoles } from './rpc-endpoint.ts'
 import { createFileStore, createSqlStore } from './store-node.ts'
 import type { FileStore, SqlStore } from './store.ts'
+import { createStreams } from './streams-node.ts'
+import type { Streams } from './streams.ts'
 
 export interface NodeEffectsOptions {
   /** Name of the program in its log lines. */
@@ -33,6 +35,7 @@ export interface NodeEffects {
   readonly clock: Clock
   readonly random: Random
   readonly network: Network
+  readonly streams: Streams
   readonly chain: Chain
   readonly heads: Heads
   readonly files: FileStore
@@ -65,6 +68,7 @@ export const createNodeEffects = ({
   return {
     ...base,
     network,
+    streams: createStreams(createDial(connecting)),
     chain: chainOf(
       ask.map((url) => createChainRpc({ url, network })),
       base,

@@ -5,11 +5,14 @@ import { Writable } from 'node:stream'
 import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'
 
+const write = (what: string | Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.write(what, (error) => (error ? reject(error) : resolve()))
+  })
+
 export const createTerminal = (): Terminal => ({
-  out: (text) =>
-    new Promise((resolve, reject) => {
-      process.stdout.write(text, (error) => (error ? reject(error) : resolve()))
-    }),
+  out: write,
+  outBytes: write,
   err: (text) => void process.stderr.write(text),
   interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
   askSecret: async (question) => {

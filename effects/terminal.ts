@@ -3,6 +3,8 @@
 export interface Terminal {
   /** Result, on standard output; nothing is added to it. Resolves once it is out of this process. */
   out(text: string): Promise<void>
+  /** The same, of what is no text. */
+  outBytes(bytes: Uint8Array): Promise<void>
   /** Progress, questions and errors, on standard error. */
   err(text: string): void
   /** Whether a person is there to be asked. */

@@ -1,5 +1,5 @@
 /** Files that a person names, by their paths on this machine. */
-import { open, readdir } from 'node:fs/promises'
+import { link, open, readdir, unlink } from 'node:fs/promises'
 import { CommandError } from './command-error.ts'
 import type { UserFiles } from './user-files.ts'
 
@@ -36,6 +36,24 @@ export const createUserFiles = (): UserFiles => ({
       await file.sync()
     } finally {
       await file.close()
+    }
+  },
+  begin: async (path) => {
+    const part = `${path}.part`
+    // Tells at once what would be found out at the end.
+    await (await open(path, 'wx', 0o600)).close()
+    await unlink(path)
+    const file = await open(part, 'w', 0o600)
+    return {
+      write: async (piece) =>  (await file.writeFile(piece)),
+      finish: async () => {
+        await file.sync()
+        await file.close()
+        // Unlike a renaming, it replaces nothing.
+        await link(part, path)
+        await unlink(part)
+      },
+      leave: () => file.close(),
     }
   },
 })

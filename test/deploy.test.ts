@@ -491,6 +491,7 @@ describe('--verify', () => {
 /** Nobody is there. */
 const silent: Terminal = {
   out: async () => {},
+  outBytes: async () => {},
   err: () => {},
   interactive: false,
   askSecret: () => assert.fail('asked'),

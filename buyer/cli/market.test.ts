@@ -35,6 +35,7 @@ const chrove = async (...args: readonly string[]): Promise<Run> => {
   let err = ''
   const terminal: Terminal = {
     out: async (text) => void (out += text),
+    outBytes: () => Promise.reject(new Error('nothing here but text')),
     err: (text) => void (err += text),
     interactive: false,
     askSecret: () => Promise.reject(new Error('nobody is here')),

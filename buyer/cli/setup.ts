@@ -7,14 +7,17 @@ import type { Output } from '../../effects/command-output.ts'
 import { BuyerError } from '../errors.ts'
 import type { Buyer } from '../lib/index.ts'
 import { KEYRING_BYTES_MAX } from '../lib/limits.ts'
+import { withCaps } from './caps.ts'
 import { openBuyer } from './open-buyer.ts'
 import { coin } from './text.ts'
 
 export const addSetupCommands = (program: Command, context: CommandContext): void => {
-  program
-    .command('init')
-    .description('make a keyring with an account, and remember settings')
-    .option('--max-spend <amount>', 'most that one purchase may cost with its fee, in coin')
+  withCaps(
+    program
+      .command('init')
+      .description('make a keyring with an account, and remember settings')
+      .option('--max-spend <amount>', 'most that one purchase or deposit may cost with its fee, in coin'),
+  )
     .addHelpText(
       'after',
       `
@@ -22,7 +25,8 @@ Given again, it keeps the keyring and remembers the settings that are given.
 
 Examples:
   $ chrove init --rpc http://127.0.0.1:8545 --registry 0x5fbd...0aa3
-  $ chrove init --directory http://127.0.0.1:4000 --max-spend 0.05`,
+  $ chrove init --directory http://127.0.0.1:4000 --max-spend 0.05
+  $ chrove init --max-per-request 0.001 --max-per-vendor 0.1 --max-per-day 0.01`,
     )
     .action(context.action(init))
 

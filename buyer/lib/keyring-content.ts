@@ -1,34 +1,12 @@
 /** What a keyring holds, and its changes as pure functions. Bigints are decimal text in the file. */
 import { z } from 'zod'
-import { parseAddress, parseHash, type Address, type Hash, type Hex } from '../../chain/types.ts'
+import type { Hash } from '../../chain/types.ts'
 import { serverListSchema } from '../../protocol/credentials.ts'
-import { parsePrivateKey, type RsaPrivateKey } from '../../protocol/keys.ts'
 import { signedPurchaseSchema } from '../../protocol/signed-order.ts'
-import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import { BuyerError } from '../errors.ts'
-
-const holds = (check: (text: string) => unknown) => (value: unknown) => {
-  try {
-    return typeof value === 'string' && Boolean(check(value))
-  } catch {
-    return false
-  }
-}
-const isPrivateKey = (value: unknown): boolean => {
-  try {
-    return Boolean(parsePrivateKey(value))
-  } catch {
-    return false
-  }
-}
-
-const address = z.custom<Address>(holds((text) => parseAddress(text) === text))
-const hash = z.custom<Hash>(holds((text) => parseHash(text) === text))
-const hex = z.custom<Hex>(holds((text) => /^0x([0-9a-f]{2})+$/.test(text)))
-const vendorUri = z.string().refine(holds(parseVendorUri))
-const rsaPrivateKey = z.custom<RsaPrivateKey>(isPrivateKey)
-const seconds = z.int().min(0)
-const amount = z.codec(z.string().regex(/^(0|[1-9]\d{0,77})$/), z.bigint(), { decode: BigInt, encode: String })
+import { address, amount, hash, hex, rsaPrivateKey, seconds, vendorUri } from './keyring-shapes.ts'
+import { mergeBooks, payingBookSchema } from './paying/book.ts'
+import { unite } from './unite.ts'
 
 /**
  * How far a purchase is known to be. `intended`: its key is safe, nothing is signed. `signed`: its one transaction, or
@@ -75,6 +53,8 @@ export const keyringSchema = z.strictObject({
   /** The first one pays. */
   accounts: z.array(accountSchema).min(1),
   orders: z.array(orderSchema),
+  /** Accounts that pay for requests, and what was spent on them. Old keyrings have none. */
+  paying: payingBookSchema.optional(),
 })
 
 export type Purchase = z.infer<typeof purchaseSchema>
@@ -145,21 +125,10 @@ export const mergeKeyrings = (ours: KeyringContent, theirs: KeyringContent): Key
       purchases: unite(mine.purchases, other.purchases, (purchase) => purchase.id, further),
     }),
   ),
+  ...((ours.paying ?? theirs.paying) && { paying: mergeBooks(ours.paying, theirs.paying) }),
 })
 
 const further = (a: Purchase, b: Purchase): Purchase => ({
   ...(PURCHASE_STATES.indexOf(b.state) > PURCHASE_STATES.indexOf(a.state) ? b : a),
   acknowledged: a.acknowledged || b.acknowledged,
 })
-
-const unite = <T>(
-  ours: readonly T[],
-  theirs: readonly T[],
-  keyOf: (item: T) => string,
-  join: (a: T, b: T) => T,
-): T[] => {
-  const others = new Map(theirs.map((item) => [keyOf(item), item]))
-  const known = new Set(ours.map(keyOf))
-  const joined = ours.map((item) => join(item, others.get(keyOf(item)) ?? item))
-  return [...joined, ...theirs.filter((item) => !known.has(keyOf(item)))]
-}

@@ -51,3 +51,37 @@ export const LAG_TRIES = 10
 
 /** One node lags behind another by less, seconds: what is over for longer is over for all of them. */
 export const LAG_SECONDS_MAX = 120
+
+/** Until a service that is paid answers, milliseconds: some work for their money. */
+export const PAID_ANSWER_MS = 120_000
+
+/** Between two pieces of what it answers, milliseconds. */
+export const PAID_IDLE_MS = 60_000
+
+/** The body of a request is read whole before it is sent, to be proved and sent again, bytes. */
+export const PAID_BODY_BYTES_MAX = 64 * 1024 * 1024
+
+/** Times that one request is sent: a bad line, a server that starts anew, and a new price come to fewer. */
+export const PAID_TRIES_MAX = 8
+
+/** Waits this long for a vendor to see a deposit, milliseconds: some blocks of the slowest chains. */
+export const DEPOSIT_WAIT_MS = 180_000
+
+/** A server that is busy may ask to be left alone so long, seconds. */
+export const RETRY_AFTER_SECONDS_MAX = 30
+
+/** Requests whose prices one deposit pays for, and whose prices a channel signs ahead, unless settings say otherwise. */
+export const DEPOSIT_REQUESTS = 100
+export const AHEAD_REQUESTS = 8
+
+/**
+ * Bytes of a body that costs by the bit which are signed for ahead of what has come: two pieces of a gateway, so that it
+ * has not to wait for the next voucher.
+ */
+export const STREAM_AHEAD_BYTES = 512 * 1024
+
+/** Offers that are remembered, each of about 2 KiB. */
+export const WAYS_MAX = 256
+
+/** A refund is waited for so long, milliseconds. */
+export const REFUND_WAIT_MS = 180_000

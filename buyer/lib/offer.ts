@@ -251,7 +251,7 @@ const tryAllowed = async (account: Account, call: Call, signal?: AbortSignal): P
 }
 
 /** An allowance of exactly the price. */
-const approvalsOf = async (
+export const approvalsOf = async (
   { payments }: Market,
   account: Account,
   token: Address,
