@@ -87,23 +87,31 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     return { route, meter: undefined, headers: () => lines, commit: async () => lines, release: async () => {} }
   }
 
-  const accountHeaders = ({ rail, account }: LiveVoucher): HeaderLines => [
-    ['Payment-Account-Balance', signedAmount(ledger.balance(account), rail.currency.decimals)],
-    ['Payment-Account-Usage', formatAmount(account.charged, rail.currency.decimals)],
+  const balanceLine = ({ rail, account }: LiveVoucher) =>
+    ['Payment-Account-Balance', signedAmount(ledger.balance(account), rail.currency.decimals)] as const
+  const usageLine = ({ rail, account }: LiveVoucher) =>
+    ['Payment-Account-Usage', formatAmount(account.charged, rail.currency.decimals)] as const
+
+  const headersBefore = (way: Way, voucher: LiveVoucher): HeaderLines => [
+    ...costHeaders(way),
+    balanceLine(voucher),
+    usageLine(voucher),
   ]
 
-  /** What an answer says once this cost has been charged. */
-  const toldHeaders = async (
+  /** What an answer says once this cost has been charged. Takes the account as it is now. */
+  const headersAfter = (
     way: Way,
     voucher: LiveVoucher,
     counter: number,
     cost: bigint,
     request: Incoming,
-  ): Promise<HeaderLines> => {
+  ): HeaderLines | Promise<HeaderLines> => {
     const text = receipts.text(voucher, counter, cost, nowSeconds(clock))
-    const signed = wantsSignedReceipt(request.header('prefer'))
-    const receipt = signed ? await receipts.signed(text) : receipts.quick(voucher, text)
-    const lines = [...costHeaders(way), ...accountHeaders(voucher)]
+    const lines = headersBefore(way, voucher)
+    if (wantsSignedReceipt(request.header('prefer'))) {
+      return receipts.signed(text).then((receipt) => [...lines, ['Payment-Receipt', receipt]])
+    }
+    const receipt = receipts.quick(voucher, text)
     return receipt === undefined ? lines : [...lines, ['Payment-Receipt', receipt]]
   }
 
@@ -148,8 +156,8 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
   }
 
   /** Rows that go with the charge of this voucher. */
-  const rowsOf = ({ key, account, id, untilSeconds }: LiveVoucher, more: Rows): Rows =>
-    key ? more : { ...more, voucher: voucherRow(account, id, untilSeconds) }
+  const rowsOf = ({ mac, account, id, untilSeconds }: LiveVoucher, more: Rows): Rows =>
+    mac ? more : { ...more, voucher: voucherRow(account, id, untilSeconds) }
 
   const admitAccount = async (request: Incoming, route: PricedRoute, voucher: LiveVoucher): Promise<Use> => {
     const way = route.accountWays.find(({ rail }) => rail === voucher.rail)
@@ -165,7 +173,7 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
       }
       return await admitOnce({ request, route, way, voucher, counter, cost, chosen }, NO_ROWS)
     } catch (error) {
-      if (!voucher.key) vouchers.putBack(voucher)
+      if (!voucher.mac) vouchers.putBack(voucher)
       throw error
     }
   }
@@ -197,19 +205,19 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const { request, route, way, voucher, counter } = admitted
     const reservation = reserve(voucher, cost)
     const ended = (): void => {
-      if (!voucher.key) vouchers.putBack(voucher)
+      if (!voucher.mac) vouchers.putBack(voucher)
     }
     return {
       route,
       meter: undefined,
-      headers: () => [...costHeaders(way), ...accountHeaders(voucher)],
+      headers: () => headersBefore(way, voucher),
       async commit() {
         try {
           const all = rowsOf(voucher, rows)
           // Nothing to keep: what is free leaves no trace.
           const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
-          const told = toldHeaders(way, voucher, counter, cost, request)
-          told.catch(() => {})
+          const told = headersAfter(way, voucher, counter, cost, request)
+          if (told instanceof Promise) told.catch(() => {})
           await written
           parts.charged(voucher.account, voucher.rail)
           return await told
@@ -238,14 +246,14 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
         return await meter.settle()
       } finally {
         parts.charged(voucher.account, voucher.rail)
-        if (!voucher.key) vouchers.putBack(voucher)
+        if (!voucher.mac) vouchers.putBack(voucher)
       }
     }
     return {
       route,
       meter,
-      headers: () => [...costHeaders(way), ...accountHeaders(voucher)],
-      commit: async () => toldHeaders(way, voucher, counter, await settle(), request),
+      headers: () => headersBefore(way, voucher),
+      commit: async () => headersAfter(way, voucher, counter, await settle(), request),
       release: async () => void (await settle()),
     }
   }

@@ -4,6 +4,7 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import { base64urlOfText, createSha256, hmacSha256, sha256 } from '../../effects/digest-node.ts'
 import { listenHttp } from '../../effects/http-listener.ts'
 import { createHttpProxy } from '../../effects/http-proxy.ts'
+import { createAsideSqlStore } from '../../effects/store-node.ts'
 import { turn } from '../../effects/turn-node.ts'
 import type { Jose } from '../../protocol/jose.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
@@ -63,7 +64,9 @@ const serve = async (session: Session, config: string, parts: GatewayParts): Pro
     const native = { turn, sha256, hmac: hmacSha256, encode: base64urlOfText }
     const service = { keys, rails: opened.rails, ...(vendor && { vendor: formatVendorUri(vendor.uri) }) }
     const jose = parts.createJose(session)
-    const gateway = await createGateway({ ...effects, ...native, jose }, settings, service)
+    // The ledger is written with every request.
+    const sql = createAsideSqlStore(session.home)
+    const gateway = await createGateway({ ...effects, ...native, sql, jose }, settings, service)
     try {
       await answer(session, settings, gateway, opened)
     } finally {
