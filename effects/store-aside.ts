@@ -53,7 +53,9 @@ const createAsideDriver = (openDatabase: () => AsideDatabase): Driver => {
       return statements
     },
   })
-  const flush = async (): Promise<void> => void (await log?.datasync())
+  const flush = async (): Promise<void> => {
+    await log?.datasync()
+  }
 
   const outside = (connection: DatabaseConnection): DatabaseConnection => ({
     async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {

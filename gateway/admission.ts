@@ -6,7 +6,7 @@ import type { Clock } from '../effects/clock.ts'
 import { nowSeconds } from '../effects/clock.ts'
 import { base64url, utf8 } from '../protocol/bytes.ts'
 import { formatAmount } from '../protocol/amount.ts'
-import { costsMoney, IDEMPOTENCY_KEY, parseCost } from '../protocol/payment-headers.ts'
+import { costsMoney, IDEMPOTENCY_KEY, parseCost, paymentHeaders } from '../protocol/payment-headers.ts'
 import { GatewayError } from './errors.ts'
 import { IDEMPOTENCY_SECONDS, IDEMPOTENT_RETRIES_MAX } from './limits.ts'
 import type { Rows } from './ledger/batch.ts'
@@ -71,11 +71,11 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const known = costLines.get(way)
     if (known) return known
     const lines: HeaderLines = [
-      ['Content-Cost', way.price.header],
-      ['Content-Account-Address', way.rail.serviceAccount],
-      ['Content-Cost-Per', way.price.per],
-      ['Content-Cost-Currency', way.rail.currency.code],
-      ['Payment-Refund-Endpoint', endpoints.refund],
+      [paymentHeaders.cost, way.price.header],
+      [paymentHeaders.serviceAccount, way.rail.serviceAccount],
+      [paymentHeaders.costPer, way.price.per],
+      [paymentHeaders.costCurrency, way.rail.currency.code],
+      [paymentHeaders.refundEndpoint, endpoints.refund],
     ]
     costLines.set(way, lines)
     return lines
@@ -88,9 +88,9 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
   }
 
   const balanceLine = ({ rail, account }: LiveVoucher) =>
-    ['Payment-Account-Balance', signedAmount(ledger.balance(account), rail.currency.decimals)] as const
+    [paymentHeaders.balance, signedAmount(ledger.balance(account), rail.currency.decimals)] as const
   const usageLine = ({ rail, account }: LiveVoucher) =>
-    ['Payment-Account-Usage', formatAmount(account.charged, rail.currency.decimals)] as const
+    [paymentHeaders.usage, formatAmount(account.charged, rail.currency.decimals)] as const
 
   const headersBefore = (way: Way, voucher: LiveVoucher): HeaderLines => [
     ...costHeaders(way),
@@ -109,10 +109,10 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const text = receipts.text(voucher, counter, cost, nowSeconds(clock))
     const lines = headersBefore(way, voucher)
     if (wantsSignedReceipt(request.header('prefer'))) {
-      return receipts.signed(text).then((receipt) => [...lines, ['Payment-Receipt', receipt]])
+      return receipts.signed(text).then((receipt) => [...lines, [paymentHeaders.receipt, receipt]])
     }
     const receipt = receipts.quick(voucher, text)
-    return receipt === undefined ? lines : [...lines, ['Payment-Receipt', receipt]]
+    return receipt === undefined ? lines : [...lines, [paymentHeaders.receipt, receipt]]
   }
 
   /** What the request says it may cost at most, or gives. */

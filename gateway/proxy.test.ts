@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request as ask, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { createSha256 } from '../effects/digest-node.ts'
 import { listenHttp } from '../effects/http-listener.ts'
@@ -226,7 +226,7 @@ describe('a WebSocket through the proxy', () => {
     asked.end()
     const [message, socket] = (await Promise.race([once(asked, 'upgrade'), once(asked, 'response')])) as [
       IncomingMessage,
-      import('node:net').Socket | undefined,
+      Socket | undefined,
     ]
     return { message, socket }
   }
@@ -248,15 +248,14 @@ describe('a WebSocket through the proxy', () => {
     const { port, spender, service } = await proxied(t, echoing(), { settings }, 10n)
     const { socket } = await openEcho(port, spender.ask('GET', '/socket'))
     socket?.write('x'.repeat(600))
-    let length = 0
-    socket?.on('data', (piece: Buffer) => (length += piece.length))
-    while (length < 600) await once(socket!, 'data')
+    const seen = { bytes: 0 }
+    socket?.on('data', (piece: Buffer) => (seen.bytes += piece.length))
+    while (seen.bytes < 600) await once(socket!, 'data')
     socket?.write('x'.repeat(600))
-    while (length < 600) await once(socket!, 'data')
     await new Promise((resolve) => setTimeout(resolve, 20))
     await service.expire()
     await once(socket!, 'end')
-    assert.equal(length, 1_000)
+    assert.equal(seen.bytes, 1_000)
     assert.equal(await usage(port, spender), '10')
   })
 })
