@@ -198,6 +198,23 @@ describe('the reverse proxy', () => {
     assert.equal(await usage(port, spender), '100')
   })
 
+  it('lets no other method or target be read into a free request', async (t) => {
+    const seen: IncomingMessage[] = []
+    const { port } = await proxied(t, (request, response) => {
+      seen.push(request)
+      response.end()
+    })
+    const headers = { host: HOST, 'x-http-method-override': 'GET', 'x-http-method': 'GET' }
+    await send(port, new Request(`http://${HOST}/a`, { method: 'OPTIONS', headers }))
+    assert.deepEqual(
+      Object.keys(seen[0]?.headers ?? {}).filter((name) => name.includes('method')),
+      [],
+    )
+    const absolute = await say(port, `GET http://${HOST}/a HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`)
+    assert.match(absolute, /^HTTP\/1\.1 400 [^]*ERR_PATH/)
+    assert.equal(seen.length, 1)
+  })
+
   it('tells whether it is well, and what it did, before all prices', async (t) => {
     const { port } = await proxied(t, (_, response) => void response.end())
     const get = (target: string) => send(port, new Request(`http://${HOST}${target}`))
@@ -214,14 +231,14 @@ describe('a WebSocket through the proxy', () => {
   const echoing = () => {
     const server = createServer()
     server.on('upgrade', (_, socket) => {
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: Upgrade\r\n\r\n')
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n')
       socket.on('error', () => {})
       socket.pipe(socket)
     })
     return server
   }
-  const openEcho = async (port: number, request: Request) => {
-    const headers = { ...Object.fromEntries(request.headers), connection: 'Upgrade', upgrade: 'echo' }
+  const openEcho = async (port: number, request: Request, protocol = 'websocket') => {
+    const headers = { ...Object.fromEntries(request.headers), connection: 'Upgrade', upgrade: protocol }
     const asked = ask({ port, host: '127.0.0.1', path: '/socket', headers, agent: false })
     asked.end()
     const [message, socket] = (await Promise.race([once(asked, 'upgrade'), once(asked, 'response')])) as [
@@ -241,6 +258,15 @@ describe('a WebSocket through the proxy', () => {
     assert.equal(String((await once(socket!, 'data'))[0]), 'hello')
     socket?.destroy()
     assert.equal(await usage(port, spender), '100')
+  })
+
+  it('is the only protocol that a connection goes on in: HTTP/2 would be a way around all prices', async (t) => {
+    const { port, spender } = await proxied(t, echoing())
+    for (const protocol of ['h2c', 'echo', 'websocket, h2c']) {
+      const { message, socket } = await openEcho(port, spender.ask('GET', '/socket'), protocol)
+      assert.deepEqual([message.statusCode, socket], [400, undefined], protocol)
+    }
+    assert.equal(await usage(port, spender), '0')
   })
 
   it('is charged by the bit that comes from the service, and ends with the money', async (t) => {
