@@ -6,7 +6,7 @@ import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
 
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
-const LIMITS = {
+export const HTTP_LIMITS = {
   connections: 2048,
   /** A `code` of 12 KiB in the query has to fit. */
   maxHeaderSize: 16 * 1024,
@@ -36,7 +36,7 @@ export const serveHttp = async (
   { host, port }: Address,
   idleMs = IDLE_MS,
 ): Promise<Listener> => {
-  const { connections, ...serverOptions } = LIMITS
+  const { connections, ...serverOptions } = HTTP_LIMITS
   const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
   server.maxConnections = connections
   server.timeout = idleMs

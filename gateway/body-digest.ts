@@ -38,10 +38,7 @@ export const createDigestCheck = (sha256: Sha256, expected: string): DigestCheck
 }
 
 /** The same for a stream: it breaks where the digest does not hold. */
-export const checkedStream = (
-  body: ReadableStream<Uint8Array>,
-  check: DigestCheck,
-): ReadableStream<Uint8Array<ArrayBufferLike>> =>
+export const checkedStream = (body: ReadableStream<Uint8Array>, check: DigestCheck): ReadableStream<Uint8Array> =>
   body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(piece, controller) {

@@ -62,20 +62,24 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
     paid = affordable
   }
 
+  /** Waits until so many bytes are paid, or the payer's patience is at its end. */
+  const waitForMoney = async (wanted: number): Promise<void> => {
+    const waiting = new AbortController()
+    const patience = clock.sleep(STREAM_GRACE_MS, waiting.signal).then(() => 'over' as const)
+    patience.catch(() => {})
+    for (;;) {
+      const came = await Promise.race([patience, more(waiting.signal).then(() => 'more' as const)])
+      await charge(wanted + STREAM_PIECE_BYTES)
+      if (came === 'over' || isEnough(wanted)) break
+    }
+    waiting.abort()
+  }
+  const isEnough = (wanted: number): boolean => ended || paid >= wanted
+
   const payLater = async (bytes: number): Promise<number> => {
     const wanted = flowed + bytes
     await charge(wanted + STREAM_PIECE_BYTES)
-    if (paid < wanted) {
-      const waiting = new AbortController()
-      const patience = clock.sleep(STREAM_GRACE_MS, waiting.signal).then(() => true)
-      patience.catch(() => {})
-      while (paid < wanted && !ended) {
-        const over = await Promise.race([patience, more(waiting.signal).then(() => false)])
-        await charge(wanted + STREAM_PIECE_BYTES)
-        if (over) break
-      }
-      waiting.abort()
-    }
+    if (!isEnough(wanted)) await waitForMoney(wanted)
     const some = Math.max(0, Math.min(bytes, paid - flowed))
     flowed += some
     return some

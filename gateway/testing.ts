@@ -249,6 +249,8 @@ export interface TestGatewayOptions {
   readonly rails?: Readonly<Record<string, Rail | DirectRail>>
   readonly settings?: Readonly<Record<string, unknown>>
   readonly handler?: FetchHandler<unknown>
+  /** Stands between all that is charged and the disk. */
+  readonly turn?: () => Promise<void>
 }
 
 const sqlInMemory = (): SqlStore => {
@@ -297,7 +299,7 @@ export const startGateway = async (options: TestGatewayOptions = {}): Promise<Te
     sql: sqlInMemory(),
     log: silentLog,
     jose,
-    turn,
+    turn: options.turn ?? turn,
     sha256,
     hmac: hmacSha256,
     encode: base64urlOfText,

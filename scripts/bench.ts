@@ -2,6 +2,7 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { benchContracts } from './bench/contracts.ts'
+import { benchGateway } from './bench/gateway.ts'
 import { benchGraphql } from './bench/graphql.ts'
 import { benchIndexer } from './bench/indexer.ts'
 import { benchVendor } from './bench/vendor.ts'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   vendor: benchVendor,
   indexer: benchIndexer,
   graphql: benchGraphql,
+  gateway: benchGateway,
 }
 
 const usage = `Usage: npm run bench -- NAME [--json]

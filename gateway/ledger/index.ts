@@ -333,14 +333,14 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
       const all = await store.deposits(account)
       const used = account.charged + account.refunded
       let sum = 0n
-      const deposits = all.filter(({ amount }) => {
+      const usedUp = all.filter(({ amount }) => {
         sum += amount
         return sum <= used && sum > account.toldUsed
       })
       sum = 0n
       const next = all.find(({ amount }) => (sum += amount) > used)
       // Without one the next to come is used up no sooner.
-      return { deposits, nextAt: next ? sum : sum + 1n }
+      return { deposits: usedUp, nextAt: next ? sum : sum + 1n }
     },
 
     async toldUsed(given, rows) {

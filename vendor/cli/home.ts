@@ -34,6 +34,15 @@ export const requireSettings = async ({ effects }: Session): Promise<VendorSetti
   return settings
 }
 
+/** What others of this command line need to know of the vendor; undefined before it is registered. */
+export const registeredVendor = async ({ effects }: Session) => {
+  const settings = await readSettingsFile(effects.files)
+  if (!settings) return undefined
+  const { chainId, registry, vendorId, startBlock, confirmations, finalityBlocks, pollMs } = settings
+  const uri = { chainId: BigInt(chainId), registry: registry as `0x${string}`, vendorId: BigInt(vendorId) }
+  return { uri, startBlock, confirmations, finalityBlocks, pollMs }
+}
+
 /** @throws ERR_SETTING_MISSING before `chrove vendor init`; ERR_SEALED_FILE for a wrong passphrase */
 export const openKeys = async (session: Session): Promise<VendorKeys> => {
   const content = await session.effects.files.read(KEYS_FILE)

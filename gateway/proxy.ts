@@ -1,0 +1,155 @@
+/** Metered access in front of a service that is not touched: each request is decided, then handed on. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { HttpProxy } from '../effects/http-proxy.ts'
+import { endToEnd } from '../effects/http-proxy.ts'
+import type { HeaderLines, Use } from './admission.ts'
+import type { Sha256 } from './body-digest.ts'
+import type { OwnAnswer } from './endpoints.ts'
+import { GatewayError } from './errors.ts'
+import type { Gateway } from './index.ts'
+import { REQUESTS_AT_ONCE_MAX } from './limits.ts'
+import type { Metrics } from './metrics.ts'
+import { incomingOf, meterNode, send } from './node.ts'
+
+/** Headers between payer and gateway, of which the service learns nothing. */
+export const withheldHeaders: ReadonlySet<string> = new Set(['payment-voucher', 'payment-proof'])
+
+export interface ProxyParts {
+  readonly gateway: Gateway
+  readonly proxy: HttpProxy
+  readonly metrics: Metrics
+  createSha256(): Sha256
+}
+
+export interface MeteredProxy {
+  request(request: IncomingMessage, response: ServerResponse): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+export const createMeteredProxy = ({ gateway, proxy, metrics, createSha256 }: ProxyParts): MeteredProxy => {
+  const meter = meterNode(gateway, createSha256)
+  let underWay = 0
+
+  const forward = (request: IncomingMessage, response: ServerResponse): void =>
+    proxy.forward(request, response, () => {
+      const error = new GatewayError('ERR_UPSTREAM', 'the service behind this gateway does not answer: try again')
+      void gateway.refusal(error, incomingOf(request, gateway.scheme)).then((answer) => send(response, answer))
+    })
+
+  const tell = async (response: ServerResponse, path: '/health' | '/metrics'): Promise<void> => {
+    if (path === '/metrics') {
+      const text = await metrics.text({ ready: gateway.ready(), underWay })
+      return void response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
+    }
+    const ready = gateway.ready()
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+    response.writeHead(ready ? 200 : 503, headers).end(JSON.stringify({ ready }))
+  }
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex): Promise<void> => {
+    const incoming = incomingOf(request, gateway.scheme)
+    let use: Use | undefined
+    let other: Duplex | undefined
+    try {
+      use = await gateway.admit(incoming)
+      const { response, socket: agreed } = await proxy.upgrade(request).catch(() => {
+        throw new GatewayError('ERR_UPSTREAM', 'the service behind this gateway does not answer: try again')
+      })
+      other = agreed
+      if (!other) {
+        await use?.release()
+        socket.write(headOf(response, use?.headers() ?? []))
+        return void response.pipe(socket)
+      }
+      if (socket.destroyed) {
+        other.destroy()
+        await use?.release()
+        return
+      }
+      const lines = use === undefined ? [] : use.meter ? use.headers() : await use.commit()
+      socket.write(headOf(response, lines))
+      join(socket, other, use)
+    } catch (error) {
+      other?.destroy()
+      await use?.release().catch(() => {})
+      socket.end(rawAnswer(await gateway.refusal(error, incoming)))
+    }
+  }
+
+  return {
+    request(request, response) {
+      const path = request.url?.split('?', 1)[0]
+      // Before all prices, for those who watch over it.
+      if (path === '/health' || path === '/metrics') {
+        return void tell(response, path).catch(() => response.destroy())
+      }
+      if (underWay >= REQUESTS_AT_ONCE_MAX) {
+        const busy = new GatewayError('ERR_BUSY', 'ask again in a second')
+        return void gateway.refusal(busy, incomingOf(request, gateway.scheme)).then((answer) => send(response, answer))
+      }
+      underWay++
+      response.once('close', () => {
+        underWay--
+        metrics.ended(response.statusCode)
+      })
+      meter(request, response, () => forward(request, response))
+    },
+
+    upgrade(request, socket, head) {
+      socket.on('error', () => socket.destroy())
+      if (head.length > 0) socket.unshift(head)
+      upgrade(request, socket).catch(() => socket.destroy())
+    },
+  }
+}
+
+/** Both directions of an upgraded connection; what comes from the service is metered where it costs by the bit. */
+const join = (client: Duplex, service: Duplex, use: Use | undefined): void => {
+  const meter = use?.meter
+  client.pipe(service)
+  if (!meter) service.pipe(client)
+  else {
+    service.on('data', (piece: Buffer) => {
+      service.pause()
+      void Promise.resolve(meter.pay(piece.length)).then(
+        (paid) => {
+          const goesOn = client.write(piece.subarray(0, paid))
+          if (paid < piece.length) return client.end()
+          if (goesOn) service.resume()
+          else client.once('drain', () => service.resume())
+        },
+        () => client.destroy(),
+      )
+    })
+    service.once('end', () => client.end())
+  }
+  const close = (): void => {
+    client.destroy()
+    service.destroy()
+    void use?.release().catch(() => {})
+  }
+  client.once('close', close)
+  service.once('close', close)
+}
+
+const headOf = (response: IncomingMessage, lines: HeaderLines): string => {
+  const { statusCode = 502, statusMessage = '' } = response
+  const ways = ['connection', 'upgrade'].flatMap((name) => {
+    const value = response.headers[name]
+    return statusCode === 101 && typeof value === 'string' ? [[name, value] as const] : []
+  })
+  const fields = Object.entries(endToEnd(response)).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name, value] as const),
+  )
+  const closing = statusCode === 101 ? [] : [['connection', 'close'] as const]
+  const all = [...ways, ...fields, ...lines, ...closing]
+  return `HTTP/1.1 ${statusCode} ${statusMessage}\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+}
+
+const rawAnswer = ({ status, headers, body }: OwnAnswer): string => {
+  const text = JSON.stringify(body)
+  const fields = { ...headers, 'content-length': String(Buffer.byteLength(text)), connection: 'close' }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${status} -\r\n${lines.join('')}\r\n${text}`
+}
