@@ -3,8 +3,11 @@
 import { runProcess } from '../effects/command-node.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { createNativeRsa } from '../effects/rsa-node.ts'
+import { addVendorClaimCommand } from '../gateway/cli/claim.ts'
 import { addGatewayCommand } from '../gateway/cli/serve.ts'
+import { evmRails } from '../gateway/rails/evm/opener.ts'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { vendorDesk } from '../vendor/cli/desk.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { createNativeJose } from '../vendor/native-jose.ts'
@@ -14,11 +17,12 @@ await runProcess((program, context) => {
   program.description('Buy and sell access, paid on chain.').version(packageJson.version)
   addBuyerCommands(program, context)
   addVendorCommands(program, context)
+  addVendorClaimCommand(program, context, vendorDesk)
   addDirectoryCommands(program, context)
   addGatewayCommand(program, context, {
     openKeys,
     vendorOf: registeredVendor,
     createJose: ({ effects }) => createNativeJose(createNativeRsa(), effects.random),
-    openers: [],
+    openers: [evmRails],
   })
 })

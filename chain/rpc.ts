@@ -38,6 +38,8 @@ export interface Rpc {
   estimateGas(call: Call, signal?: AbortSignal): Promise<bigint>
   fees(signal?: AbortSignal): Promise<Fees>
   balanceWei(address: Address, signal?: AbortSignal): Promise<bigint>
+  /** Code of a contract; `0x` where none is. */
+  code(address: Address, signal?: AbortSignal): Promise<Hex>
   /** Transactions an account has sent: mined ones, those the node holds too, or only those no reorg undoes. */
   nonce(address: Address, at: 'latest' | 'pending' | 'finalized', signal?: AbortSignal): Promise<number>
   sendRawTransaction(raw: Hex, signal?: AbortSignal): Promise<void>
@@ -136,6 +138,8 @@ export const createRpc = (chain: Chain): Rpc => {
     },
 
     balanceWei: (account, signal) => ask(schema.quantity, 'eth_getBalance', [account, 'latest'], signal),
+
+    code: (address, signal) => ask(schema.bytes, 'eth_getCode', [address, 'latest'], signal),
 
     nonce: (account, at, signal) => ask(schema.count, 'eth_getTransactionCount', [account, at], signal),
 

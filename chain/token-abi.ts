@@ -16,6 +16,7 @@ export const tokenAbi = [
   { type: 'function', name: 'balanceOf', inputs: [address], outputs: [uint256] },
   { type: 'function', name: 'allowance', inputs: [address, address], outputs: [uint256] },
   { type: 'function', name: 'approve', inputs: [address, uint256], outputs: [] },
+  { type: 'function', name: 'transfer', inputs: [address, uint256], outputs: [] },
   { type: 'function', name: 'DOMAIN_SEPARATOR', inputs: [], outputs: [bytes32] },
   { type: 'function', name: 'nonces', inputs: [address], outputs: [uint256] },
   {

@@ -50,7 +50,9 @@ describe('tokens on a real EVM', () => {
   it('EIP-2612, EIP-3009: their domain is found where they have one, and takes what is signed for it', async () => {
     const reader = createTokenReader(evm)
     assert.equal(await reader.domain(old.address, chainId), undefined)
-    const domain = (await reader.domain(stablecoin.address, chainId)) as Hex
+    const found = await reader.domain(stablecoin.address, chainId)
+    assert.deepEqual([found?.name, found?.version], ['Chrove Test Dollar', '1'])
+    const domain = found?.separator as Hex
     const { address: owner } = createAccount(
       { chain: evm, clock: { nowMs: () => 0, sleep: () => evm.mine() } },
       chainId,

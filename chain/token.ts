@@ -35,6 +35,14 @@ export interface TokenFacts {
   readonly decimals: number | undefined
 }
 
+/** A token's domain of signatures. */
+export interface TokenDomain {
+  readonly name: string
+  readonly version: string
+  /** What both make, with chain and address: 32 bytes. */
+  readonly separator: Hex
+}
+
 /** All methods give undefined where the token does not answer; they throw only ChainError, and only passing ones. */
 export interface TokenReader {
   facts(token: Address, signal?: AbortSignal): Promise<TokenFacts>
@@ -45,11 +53,11 @@ export interface TokenReader {
   /** Whether an authorisation was carried out or called off. */
   isAuthorizationUsed(token: Address, payer: Address, nonce: Hex, signal?: AbortSignal): Promise<boolean | undefined>
   /**
-   * Separator of the domain that the token verifies signatures for; undefined unless it is that of this token on this
-   * chain. Else a token could have messages signed that are good for another one.
+   * The domain that the token verifies signatures for; undefined unless it is that of this token on this chain. Else a
+   * token could have messages signed that are good for another one.
    * @see EIP-712
    */
-  domain(token: Address, chainId: bigint, signal?: AbortSignal): Promise<Hex | undefined>
+  domain(token: Address, chainId: bigint, signal?: AbortSignal): Promise<TokenDomain | undefined>
   /** Whether a call would succeed, whatever it answers. */
   accepts(call: Call, signal?: AbortSignal): Promise<boolean>
 }
@@ -120,7 +128,8 @@ export const createTokenReader = (chain: Chain): TokenReader => {
       if (nameText === undefined) return undefined
       // Tokens older than EIP-5267 do not tell their version, which then is the first.
       const versions = [version && exactText(version.bytes), '1'].filter((each) => each !== undefined)
-      return versions.some((each) => tokenDomain(nameText, each, chainId, token) === separator) ? separator : undefined
+      const found = versions.find((each) => tokenDomain(nameText, each, chainId, token) === separator)
+      return separator && found !== undefined ? { name: nameText, version: found, separator } : undefined
     },
 
     accepts: async (call, signal) => (await attempt(call, signal)) !== undefined,

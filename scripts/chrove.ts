@@ -1,5 +1,7 @@
 /** Chrove's command line inside this process: the same commands as `chrove`, their JSON answers as values. */
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { addVendorClaimCommand } from '../gateway/cli/claim.ts'
+import { vendorDesk } from '../vendor/cli/desk.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { addBuyerCommands } from '../buyer/cli/program.ts'
 import { runCommandLine } from '../effects/command.ts'
@@ -61,6 +63,7 @@ export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }
       (program, context) => {
         addBuyerCommands(program, context)
         addVendorCommands(program, context)
+        addVendorClaimCommand(program, context, vendorDesk)
         addDirectoryCommands(program, context)
       },
     )

@@ -87,7 +87,7 @@ export const readSigning = async (
   account: Account,
   signal?: AbortSignal,
 ): Promise<TokenSigning | undefined> => {
-  const domain = await tokens.domain(token, chainId, signal)
+  const domain = (await tokens.domain(token, chainId, signal))?.separator
   const block = await rpc.block('latest', signal)
   if (!domain || !block) return undefined
   const { address: self } = account
