@@ -6,6 +6,7 @@ import { createNativeRsa } from '../effects/rsa-node.ts'
 import { addVendorClaimCommand } from '../gateway/cli/claim.ts'
 import { addGatewayCommand } from '../gateway/cli/serve.ts'
 import { evmRails } from '../gateway/rails/evm/opener.ts'
+import { nanoRails } from '../gateway/rails/nano/opener.ts'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { vendorDesk } from '../vendor/cli/desk.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
@@ -23,6 +24,6 @@ await runProcess((program, context) => {
     openKeys,
     vendorOf: registeredVendor,
     createJose: ({ effects }) => createNativeJose(createNativeRsa(), effects.random),
-    openers: [evmRails],
+    openers: [evmRails, nanoRails],
   })
 })

@@ -72,7 +72,12 @@ const isPassing = (error: unknown): error is ChainError | StoreError =>
   error instanceof ChainError || (error instanceof StoreError && error.retryable)
 
 /** Sleeps so long, or only until a head is told; never less than the pause that there is between steps. */
-const sleepUnless = async (told: Promise<void>, clock: Clock, ms: number, signal: AbortSignal): Promise<void> => {
+export const sleepUnless = async (
+  told: Promise<void>,
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> => {
   const beganMs = clock.nowMs()
   const waking = new AbortController()
   const until = AbortSignal.any([signal, waking.signal])

@@ -12,17 +12,11 @@ import { describe, it, type TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
-import {
-  createHeads,
-  MESSAGE_BYTES_MAX,
-  PAUSE_MS_MAX,
-  PAUSE_MS_MIN,
-  SILENCE_MS_MAX,
-  SUBSCRIBE_MS_MAX,
-} from './heads-node.ts'
+import { createHeads } from './heads-node.ts'
 import type { LogFields } from './log.ts'
 import { silentLog } from './log.ts'
 import { createDial } from './network-node.ts'
+import { MESSAGE_BYTES_MAX, PAUSE_MS_MAX, PAUSE_MS_MIN, SILENCE_MS_MAX, SUBSCRIBE_MS_MAX } from './subscription-node.ts'
 import {
   createTestTime,
   frame,
