@@ -45,7 +45,7 @@ export const createUserFiles = (): UserFiles => ({
     await unlink(path)
     const file = await open(part, 'w', 0o600)
     return {
-      write: async (piece) =>  (await file.writeFile(piece)),
+      write: async (piece) => await file.writeFile(piece),
       finish: async () => {
         await file.sync()
         await file.close()

@@ -131,6 +131,7 @@ const fetched = async (
       signal,
       ...(give && { give: (asset) => smallestUnits('--give', give, asset) }),
       signedReceipt: receipt !== undefined,
+      statement: true,
       onPaid: (paid) => (payment = paid),
     })
     if (output === undefined && isJson) body = await wholeBody(answer)
@@ -205,15 +206,16 @@ const bodyJson = (body: Uint8Array) => {
   }
 }
 
-export const paymentText = ({ cost, asset, receipt, vendor }: Payment): string => {
-  if (!receipt) return `Paid at most ${amountText(cost, asset)} to ${vendor}`
-  return `Paid ${amountText(cost, asset)} to ${vendor}, which says that ${amountText(receipt.balance, asset)} are left`
+export const paymentText = ({ cost, asset, receipt, standing, vendor }: Payment): string => {
+  const paid = `Paid ${receipt ? '' : 'at most '}${amountText(cost, asset)} to ${vendor}`
+  return standing ? `${paid}, which says that ${amountText(standing.balance, asset)} are left` : paid
 }
 
-export const paymentJson = ({ vendor, account, asset, cost, receipt }: Payment) => ({
+export const paymentJson = ({ vendor, account, asset, cost, receipt, standing }: Payment) => ({
   vendor,
   account,
   asset: asset.name,
   cost,
   receipt,
+  standing,
 })

@@ -101,9 +101,11 @@ const pay = async (session: Session, target: string, options: PayCommandOptions)
 
 const give = async ({ signal }: Session, paying: PayingFetch, place: Place, amount: bigint): Promise<Output> => {
   let payment: Payment | undefined
-  const options = { signal, give: (_asset: Asset) => amount, onPaid: (paid: Payment) => (payment = paid) }
+  const onPaid = (paid: Payment) => (payment = paid)
+  const options = { signal, give: (_asset: Asset) => amount, onPaid, statement: true }
   const answer = await paying.fetch(new Request(place.asked.url), options)
-  await answer.body?.cancel()
+  // To its end: a gift is charged before the last byte leaves.
+  for await (const _piece of answer.body ?? []);
   await paying.close()
   return {
     ok: answer.ok,

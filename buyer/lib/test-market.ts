@@ -129,7 +129,8 @@ export const openTestMarket = async (): Promise<TestMarket> => {
     const { timestamp } = (await edr.request('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
     nowMs = Number(timestamp) * 1000
   }
-  const vendorEvm = createAccount({ chain, clock }, edr.chainId, fromHex(vendorAccount.privateKey))
+  const openVendor = () => createAccount({ chain, clock }, edr.chainId, fromHex(vendorAccount.privateKey))
+  let vendorEvm = openVendor()
   const asVendor: TestMarket['asVendor'] = async (call) => void (await vendorEvm.send(await vendorEvm.quote(call)))
   const plan = { token: ZERO_ADDRESS, price: PRICE_WEI, periodSeconds: PERIOD_SECONDS, maxPeriods: 10 }
   await asVendor(
@@ -179,6 +180,8 @@ export const openTestMarket = async (): Promise<TestMarket> => {
     asVendor,
     async reset() {
       await edr.reset()
+      // It counts its own nonces, and the chain has forgotten some.
+      vendorEvm = openVendor()
       await synchronize()
       market.files.clear()
       market.requests.length = 0

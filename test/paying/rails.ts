@@ -16,6 +16,8 @@ export interface TestRails {
   readonly credit: Rail
   /** Tells the gateway of all deposits into accounts that it has seen. */
   sync(): Promise<void>
+  /** Resolves when no refund is being paid: time passes too fast here to wait for it. */
+  idle(): Promise<void>
   /** Deposits are not seen while this is true. */
   isBlind: boolean
   /** The highest total that each channel's payer ever signed for the vendor. */
@@ -37,6 +39,7 @@ export const createTestRails = async ({
   const channels = new Map<string, bigint>()
   const keys = new Map<string, { readonly key: RsaPublicKey; credited: bigint }>()
   const signed = new Map<string, bigint>()
+  let refunding = Promise.resolve()
   let [toChannels, toCredits]: (Deposits | undefined)[] = []
 
   const syncChannel = async (account: string): Promise<void> => {
@@ -124,7 +127,8 @@ export const createTestRails = async ({
         refundSignature: Hex
       }
       const given = { ...settings, vendorId: BigInt(settings.vendorId) } as never
-      await asVendor(paymentsCall(payments, 'refund', given, to as Address, amount, refundSignature))
+      refunding = asVendor(paymentsCall(payments, 'refund', given, to as Address, amount, refundSignature))
+      await refunding
       channels.set(account, (channels.get(account) ?? 0n) - amount)
       return { reference: 'paid' }
     },
@@ -154,6 +158,7 @@ export const createTestRails = async ({
     credit,
     signed,
     isBlind: false,
+    idle: () => refunding,
     async sync() {
       if (rails.isBlind) return
       for (const account of channels.keys()) await syncChannel(account)

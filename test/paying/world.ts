@@ -140,6 +140,7 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
   const deliver = async (request: Request): Promise<Response> => {
     opened ??= await open()
     await rails.sync()
+    if (request.url.includes('/refund?')) await rails.idle()
     const headers = new Headers(request.headers)
     headers.set('host', new URL(request.url).host)
     const { method } = request

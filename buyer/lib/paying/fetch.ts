@@ -14,7 +14,7 @@ import type { Payment, PayingKit } from './kit.ts'
 import { meteredBody } from './metered.ts'
 import { receiptOf, type KeptReceipt } from './receipt.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
-import { askUsage } from './usage.ts'
+import { askStatement, askUsage } from './usage.ts'
 import { paymentHeadersOf, type LiveVoucher } from './voucher-maker.ts'
 import { type createWays, type Way } from './ways.ts'
 
@@ -24,6 +24,8 @@ export interface FetchOptions {
   readonly give?: (asset: Asset) => bigint
   /** Asks for a receipt that the vendor signs, to be shown to others. */
   readonly signedReceipt?: boolean
+  /** Asks how the account stands once the body has ended, where the answer has no receipt: an answer can leave before it. */
+  readonly statement?: boolean
   /** Told what the request came to; of a body by the bit once that has ended. */
   readonly onPaid?: (payment: Payment) => void
 }
@@ -43,13 +45,20 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
     signal: asked.signal,
   })
 
-  const paymentOf = (asked: Asked, way: Way, most: bigint, kept: KeptReceipt | undefined): Payment => ({
+  const paymentOf = (
+    asked: Asked,
+    way: Way,
+    most: bigint,
+    kept: KeptReceipt | undefined,
+    statement: KeptReceipt | undefined = kept,
+  ): Payment => ({
     vendor: way.vendor,
     account: way.tab.account,
     asset: way.checked.asset,
     cost: kept?.receipt.cost ?? most,
     receipt: kept?.receipt,
-    receiptText: kept?.text,
+    receiptText: statement?.text,
+    standing: statement && { usage: statement.receipt.usage, balance: statement.receipt.balance },
     idempotencyKey: asked.idempotencyKey,
   })
 
@@ -94,8 +103,14 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
       }
       // Where an earlier try was charged, this answer cost nothing more. Only success is charged.
       if (!isUncertain && (kept || !answer.ok)) tab.less(counted - (kept?.receipt.cost ?? 0n))
-      options.onPaid?.(paymentOf(asked, way, counted, kept))
-      return answer
+      const cost = answer.ok ? counted : 0n
+      if (kept || !options.statement || !answer.body) {
+        options.onPaid?.(paymentOf(asked, way, cost, kept))
+        return answer
+      }
+      return afterBody(answer, answer.body, async () => {
+        options.onPaid?.(paymentOf(asked, way, cost, undefined, await statementOf(asked, way, options)))
+      })
     }
     const { status, headers } = answer
     if (answer.body === null) {
@@ -108,11 +123,27 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
       tab,
       counted,
       most: way.most,
-      more: async () =>  (await postVoucher(asked, way)),
+      more: async () => await postVoucher(asked, way),
       resume: (from, cost) => resume(asked, answer, from, way.most === undefined ? undefined : way.most - cost),
-      ended: (cost) => options.onPaid?.(paymentOf(asked, way, cost, undefined)),
+      ended: async (cost) => {
+        const statement = options.statement ? await statementOf(asked, way, options) : undefined
+        options.onPaid?.(paymentOf(asked, way, cost, undefined, statement))
+      },
     })
     return new Response(body, { status, headers })
+  }
+
+  /** Nothing hangs on it: where the vendor does not say, nobody knows. */
+  const statementOf = async (asked: Asked, way: Way, { signedReceipt }: FetchOptions) => {
+    try {
+      const voucher = await way.tab.voucher(coverOf(asked, way, 0n))
+      const statement = await askStatement(kit, asked, way, voucher, signedReceipt)
+      if (statement) way.tab.keep(statement.text, statement.receipt)
+      return statement
+    } catch (error) {
+      if (error instanceof NetworkError || error instanceof BuyerError) return undefined
+      throw error
+    }
   }
 
   /** Lets the server charge what is counted now. */
@@ -303,3 +334,13 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
 
 const refused = ({ code, detail }: Refusal): BuyerError =>
   new BuyerError('ERR_PAYMENT_REFUSED', `the gateway refuses (${code}): ${detail}`)
+
+/** The answer, with something to be done before its body ends. */
+const afterBody = (
+  { status, headers }: Response,
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  end: () => Promise<void>,
+): Response => {
+  const ending = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({ flush: end })
+  return new Response(body.pipeThrough(ending), { status, headers })
+}

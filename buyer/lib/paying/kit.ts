@@ -84,7 +84,9 @@ export interface Payment {
   readonly cost: bigint
   /** Of the vendor, its signature checked; undefined where none came, or one that somebody on the way has changed. */
   readonly receipt: Receipt | undefined
-  /** The receipt as it came. */
+  /** The receipt as it came; where the answer had none, what the vendor says of the account afterwards, if it was asked. */
   readonly receiptText: string | undefined
+  /** How the account then stands, by a receipt or else by what the vendor was asked; smallest unit. */
+  readonly standing: { readonly usage: bigint; readonly balance: bigint } | undefined
   readonly idempotencyKey: string
 }

@@ -21,7 +21,7 @@ export interface MeteredParts {
   /** The rest from a place on; undefined where it cannot be asked for. */
   resume(from: number, costSoFar: bigint): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>
   /** Told what it came to. */
-  ended(cost: bigint): void
+  ended(cost: bigint): Promise<void>
 }
 
 /** Times that a body is asked for again without that more of it has come. */
@@ -38,11 +38,11 @@ export const meteredBody = (
   let asking: Promise<void> = Promise.resolve()
   let failure: unknown
 
-  const end = (): void => {
+  const end = async (): Promise<void> => {
     const cost = costOfBytes(price, received)
     tab.less(granted - cost)
     granted = cost
-    ended(cost)
+    await ended(cost)
   }
 
   /** Counts further ahead once half of what was counted has come; does not wait for the server to know. */
@@ -81,7 +81,7 @@ export const meteredBody = (
         try {
           const piece = await next()
           if (piece === undefined) {
-            end()
+            await end()
             return controller.close()
           }
           received += piece.length
@@ -89,12 +89,12 @@ export const meteredBody = (
           runAhead()
           controller.enqueue(piece)
         } catch (error) {
-          end()
+          await end()
           throw error
         }
       },
       async cancel(reason) {
-        end()
+        await end()
         await reader.cancel(reason)
       },
     },
