@@ -15,6 +15,7 @@ export type ProtocolErrorCode =
   | 'ERR_NONCE'
   | 'ERR_SEALED_FILE'
   | 'ERR_SIGNED_ORDER_SHAPE'
+  | 'ERR_RECORD'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

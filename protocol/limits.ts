@@ -52,3 +52,6 @@ export const DIRECTORY_PAGE_MAX = 100
 
 /** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
 export const DIRECTORY_TEXT_MAX = 64 * 1024
+
+/** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
+export const RECORD_BYTES_MAX = 64 * 1024
