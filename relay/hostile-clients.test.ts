@@ -13,7 +13,8 @@ const answerOf = async (connection: Duplex): Promise<number> => (await takeBytes
 /** Resolves when the relay has closed it; what it still says is not of interest. */
 const closed = async (connection: Duplex): Promise<void> => {
   connection.resume()
-  if (!connection.readableEnded && !connection.closed) await Promise.race([once(connection, 'end'), once(connection, 'close')])
+  if (!connection.readableEnded && !connection.closed)
+    await Promise.race([once(connection, 'end'), once(connection, 'close')])
 }
 const settle = async () => {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))

@@ -12,7 +12,7 @@ state     sender-joins recipient-joins share    answer    proof     wrong-proof 
 waiting   occupied     joined          offered  too-early too-early too-early   too-early   not-proven  closed
 offered   occupied     ready           written  too-early too-early too-early   too-early   not-proven  closed
 joined    occupied     full            ready    too-early too-early too-early   too-early   not-proven  closed
-ready     occupied     full            written  answered  too-early too-early   too-early   not-proven  closed
+ready     occupied     full            written  answered  too-early too-early   burned      not-proven  closed
 answered  occupied     full            written  written   proven    burned      burned      not-proven  closed
 proven    occupied     full            written  written   written   written     burned      stapled     closed
 stapled   occupied     full            written  written   written   written     burned      stapled     closed
