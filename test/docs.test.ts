@@ -38,7 +38,7 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /chrove -- (vendor serve|directory serve|relay serve|proxy) ?/
+const serves = /(chrove -- (vendor serve|directory serve|proxy)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
