@@ -89,6 +89,35 @@ describe('spliced sockets', () => {
     )
   })
 
+  it('keep apart what waits for one from what comes for another, and from what comes after it', async (t) => {
+    const quick = await setUp(t)
+    // Neither short nor a whole buffer; and whole buffers.
+    const slow = await Promise.all([20_000, 300_000].map(async (size) => ({ ...(await setUp(t)), size, sent: digest() })))
+    for (const { left, right, size, sent } of slow) {
+      right.pause()
+      // Until the system takes nothing more.
+      while (left.writableLength < 1_000_000) {
+        const piece = randomBytes(size)
+        sent.update(piece)
+        left.write(piece)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      left.end()
+    }
+    quick.left.end(Buffer.alloc(20_000, 2))
+    for await (const chunk of quick.right) assert.ok((chunk as Buffer).every((byte) => byte === 2))
+    for (const { right, sent } of slow) {
+      const received = digest()
+      for await (const chunk of right) received.update(chunk as Buffer)
+      assert.equal(received.digest('hex'), sent.digest('hex'))
+    }
+    for (const { left, right, done } of [...slow, quick]) {
+      right.end()
+      left.resume()
+      assert.equal(await done, true)
+    }
+  })
+
   it('begin with what had come before', async (t) => {
     const { left, right, done } = await setUp(t, 'early ')
     left.end('and late')

@@ -25,7 +25,7 @@ const carry = (from: Socket, to: Duplex, onBytes: (length: number) => void): voi
     if (own) giveBuffer(own)
     own = undefined
   }
-  // Nothing is read while something is on its way, so that what is in the buffer stays there until it has left.
+  // Nothing is read while something is on its way (`read` gives false), so that what is in the buffer stays there.
   const goOn = () => {
     if (!from.destroyed && to.writableLength === 0) from.resume()
   }
@@ -38,7 +38,6 @@ const carry = (from: Socket, to: Duplex, onBytes: (length: number) => void): voi
     const isTaken = to.writableLength === 0
     if (isTaken && length < LIGHT_BYTES) release()
     else if (!isOwn && length === READ_BYTES) own = takeBuffer()
-    if (!isTaken) from.pause()
     return isTaken
   }
   const early = (bytes: Uint8Array): void => {

@@ -64,6 +64,16 @@ describe('records', () => {
     )
   })
 
+  it('end with how much there was: an end that says otherwise is none, though its key is right', () => {
+    const data = createSealer(aead()).data(Uint8Array.of(1, 2, 3))
+    const nonce = new Uint8Array(12)
+    new DataView(nonce.buffer).setBigUint64(4, 1n)
+    const header = Uint8Array.of(1, 0, 0, 40)
+    const [ciphertext, tag] = aead().seal(nonce, header, new Uint8Array(40))
+    const lying = [Buffer.concat(data), Buffer.concat([header, ciphertext, tag])]
+    assert.throws(() => openAll(lying), { code: 'ERR_RECORD' })
+  })
+
   it('have headers of two kinds and bounded lengths only', () => {
     const opener = createOpener(aead())
     assert.equal(opener.restLength(Uint8Array.of(0, 1, 0, 0)), 65_536 + 16)
