@@ -10,6 +10,7 @@ import { nanoRails } from '../gateway/rails/nano/opener.ts'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { vendorDesk } from '../vendor/cli/desk.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
+import { addRelayCommands } from '../relay/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { createNativeJose } from '../vendor/native-jose.ts'
 import { addBuyerCommands } from './cli/program.ts'
@@ -26,4 +27,5 @@ await runProcess((program, context) => {
     createJose: ({ effects }) => createNativeJose(createNativeRsa(), effects.random),
     openers: [evmRails, nanoRails],
   })
+  addRelayCommands(program, context)
 })

@@ -15,7 +15,7 @@ import {
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { HTTP_LIMITS } from './http-server.ts'
+import { HTTP_CONNECTIONS_MAX, HTTP_LIMITS } from './http-server.ts'
 import { type Address, type Listener, NetworkError } from './network.ts'
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
@@ -43,12 +43,11 @@ const PREFACE = 'PRI * HTTP/2.0'
 /** @throws ERR_NETWORK_ADDRESS_IN_USE */
 export const listenHttp = async (options: HttpListenerOptions): Promise<Listener> => {
   const { address, tls, method, request, upgrade } = options
-  const { connections, ...limits } = HTTP_LIMITS
-  const serverOptions: ServerOptions = { ...limits, noDelay: true }
+  const serverOptions: ServerOptions = { ...HTTP_LIMITS, noDelay: true }
   const http1: Server = createServer(serverOptions)
   const http2 = createHttp2Server()
   const secure =
-    tls && createSecureServer({ ...limits, key: Buffer.from(tls.key), cert: Buffer.from(tls.cert), allowHTTP1: true })
+    tls && createSecureServer({ ...HTTP_LIMITS, key: Buffer.from(tls.key), cert: Buffer.from(tls.cert), allowHTTP1: true })
   const open = new Set<Duplex>()
   const responses = new Set<ServerResponse>()
   /** The connections that requests of that method are given, each with its request once that has come. */
@@ -113,7 +112,7 @@ export const listenHttp = async (options: HttpListenerOptions): Promise<Listener
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
-  ;(listening as Server).maxConnections = connections
+  ;(listening as Server).maxConnections = HTTP_CONNECTIONS_MAX
   listening.setTimeout(IDLE_MS)
   await new Promise<void>((resolve, reject) => {
     listening.once('error', (cause: NodeJS.ErrnoException) => {

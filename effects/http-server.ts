@@ -1,13 +1,16 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
+import { plainHost } from './plain-host.ts'
+
+/** Connections of one server, unless it says otherwise. */
+export const HTTP_CONNECTIONS_MAX = 2048
 
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 export const HTTP_LIMITS = {
-  connections: 2048,
   /** A `code` of 12 KiB in the query has to fit. */
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
@@ -28,17 +31,21 @@ const DRAIN_MS = 5_000
 
 /**
  * Serves until closed; closing lets requests under way end.
+ * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
+ * @param connectionsMax more at once are turned away
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
   idleMs = IDLE_MS,
+  connectionsMax: number = HTTP_CONNECTIONS_MAX,
 ): Promise<Listener> => {
-  const { connections, ...serverOptions } = HTTP_LIMITS
-  const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
-  server.maxConnections = connections
+  const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
+    fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
+  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions: HTTP_LIMITS }) as Server
+  server.maxConnections = connectionsMax
   server.timeout = idleMs
   const underWay = new Set<ServerResponse>()
   server.on('request', (_, response: ServerResponse) => {

@@ -24,6 +24,10 @@ export type ProtocolErrorCode =
   | 'ERR_OFFERS_SHAPE'
   | 'ERR_OFFERS_KEY'
   | 'ERR_OFFERS_HOST'
+  | 'ERR_RECORD'
+  | 'ERR_PAKE_SHARE'
+  | 'ERR_CODE_WORDS'
+  | 'ERR_HELLO'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

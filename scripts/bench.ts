@@ -5,6 +5,7 @@ import { benchContracts } from './bench/contracts.ts'
 import { benchGateway } from './bench/gateway.ts'
 import { benchGraphql } from './bench/graphql.ts'
 import { benchIndexer } from './bench/indexer.ts'
+import { benchRelay } from './bench/relay.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   indexer: benchIndexer,
   graphql: benchGraphql,
   gateway: benchGateway,
+  relay: benchRelay,
 }
 
 const usage = `Usage: npm run bench -- NAME [--json]

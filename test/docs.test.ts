@@ -31,6 +31,7 @@ const runElsewhere = [
   'npm run bench -- gateway',
   // Its file names a service and nodes of the reader's.
   'npm run chrove -- gateway --config gateway.yaml --home ./my-vendor',
+  'npm run bench -- relay',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts
@@ -40,7 +41,7 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /chrove -- (vendor serve|directory serve|proxy) ?/
+const serves = /(chrove -- (vendor serve|directory serve|proxy)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
