@@ -138,7 +138,7 @@ const take = async (
   let whole: Prefix | undefined
   const told = line.hear().then((message) => {
     if (message.type !== 'whole') throw unexpected(message)
-    whole = message
+    whole = { length: message.length, digest: message.digest }
   })
   told.catch((fault: unknown) => line.fail(fault))
 
