@@ -18,6 +18,7 @@ export type ProtocolErrorCode =
   /** A name that a recipient must not take, or a transfer that is not as told. */
   | 'ERR_TRANSFER_NAME'
   | 'ERR_TRANSFER_SHAPE'
+  | 'ERR_RECORD'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

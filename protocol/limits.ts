@@ -53,7 +53,7 @@ export const DIRECTORY_PAGE_MAX = 100
 /** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
 export const DIRECTORY_TEXT_MAX = 64 * 1024
 
-/** Content in one record of a transfer, bytes: what a relayed stream takes, less the block's own head. */
+/** Content in one record of a transfer, bytes: `RECORD_BYTES_MAX`, less the block's own head. */
 export const TRANSFER_BLOCK_BYTES_MAX = 64 * 1024 - 16
 
 /** What a sender may be ahead of what is acknowledged, bytes; a recipient keeps no more than this out of order. */
@@ -77,3 +77,6 @@ export const TRANSFER_TEXT_BYTES_MAX = 1024 * 1024
 
 /** Streams of one transfer: more than this gains nothing and costs the relay a pair of sockets each. */
 export const TRANSFER_STREAMS_MAX = 16
+
+/** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
+export const RECORD_BYTES_MAX = 64 * 1024

@@ -2,7 +2,7 @@
 import type { Clock } from '../../effects/clock.ts'
 import { abortCodeOf, TransferError } from './errors.ts'
 import { LineBroken, openLine, type Line } from './line.ts'
-import type { SecureStream } from './stream.ts'
+import type { SecureStream } from '../client/secure-stream.ts'
 import type { Block } from '../../protocol/transfer/messages.ts'
 
 /** Between two attempts, milliseconds; doubles from the first to the second. */

@@ -13,7 +13,7 @@ import {
   type Message,
 } from '../../protocol/transfer/messages.ts'
 import { peerError, TransferError } from './errors.ts'
-import type { SecureStream } from './stream.ts'
+import type { SecureStream } from '../client/secure-stream.ts'
 
 /** Between two pings, milliseconds. */
 const PING_MS = 10_000
