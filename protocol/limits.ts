@@ -75,8 +75,5 @@ export const TRANSFER_PREFIXES_MAX = 256
 /** A text that is sent as such, bytes of UTF-8: it is shown and held in memory. */
 export const TRANSFER_TEXT_BYTES_MAX = 1024 * 1024
 
-/** Streams of one transfer: more than this gains nothing and costs the relay a pair of sockets each. */
-export const TRANSFER_STREAMS_MAX = 16
-
 /** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
 export const RECORD_BYTES_MAX = 64 * 1024

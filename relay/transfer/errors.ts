@@ -72,7 +72,8 @@ export const transferFault = (fault: unknown): unknown => {
 /** What the other side is told of what was thrown here. */
 export const abortCodeOf = (fault: unknown): AbortCode => {
   const { code } = Object(fault) as { readonly code?: unknown }
-  if (code === 'ERR_INTERRUPTED' || (fault as Error | undefined)?.name === 'AbortError') return 'ERR_TRANSFER_STOPPED'
+  if (code === 'ERR_INTERRUPTED') return 'ERR_TRANSFER_STOPPED'
+  if (code === 'ERR_NOT_CONFIRMED') return 'ERR_TRANSFER_DECLINED'
   if (fault instanceof TransferError || fault instanceof ProtocolError)
     return isAbortCode(code) ? code : 'ERR_TRANSFER_BUG'
   return 'ERR_TRANSFER_BUG'
