@@ -1,9 +1,10 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
+import { plainHost } from './plain-host.ts'
 
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 const LIMITS = {
@@ -28,16 +29,19 @@ const DRAIN_MS = 5_000
 
 /**
  * Serves until closed; closing lets requests under way end.
+ * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
   idleMs = IDLE_MS,
 ): Promise<Listener> => {
   const { connections, ...serverOptions } = LIMITS
-  const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
+  const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
+    fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
+  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions }) as Server
   server.maxConnections = connections
   server.timeout = idleMs
   const underWay = new Set<ServerResponse>()

@@ -19,6 +19,9 @@ export type ProtocolErrorCode =
   | 'ERR_TRANSFER_NAME'
   | 'ERR_TRANSFER_SHAPE'
   | 'ERR_RECORD'
+  | 'ERR_PAKE_SHARE'
+  | 'ERR_CODE_WORDS'
+  | 'ERR_HELLO'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

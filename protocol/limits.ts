@@ -77,3 +77,18 @@ export const TRANSFER_TEXT_BYTES_MAX = 1024 * 1024
 
 /** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
 export const RECORD_BYTES_MAX = 64 * 1024
+
+/** Name of a relay's channel, characters: people say it aloud. */
+export const CHANNEL_NAME_LENGTH_MAX = 32
+
+/** Connections of one channel; more only help where each is slowed down by itself. */
+export const CHANNEL_STREAMS_MAX = 8
+
+/** A request to a relay: the longest has `y` of P-521 (133 bytes) and `hh_k` (96), all in base64url. */
+export const RELAY_REQUEST_BYTES_MAX = 2048
+
+/** An answer of a relay, bytes: a state has all fields of a channel, and problems have a sentence. */
+export const RELAY_ANSWER_BYTES_MAX = 16 * 1024
+
+/** How long a relay may keep a request that waits for news, milliseconds: below what proxies and home routers cut off. */
+export const RELAY_WAIT_MS_MAX = 25_000
