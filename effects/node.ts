@@ -1,4 +1,5 @@
 /** All real doors of one process on Node. */
+import { createNativeAead } from './aead-node.ts'
 import { createFailoverChain, type FailoverEffects } from './chain-failover.ts'
 import { createChainRpc } from './chain-rpc.ts'
 import type { Chain } from './chain.ts'
@@ -43,6 +44,7 @@ export interface NodeEffects {
   readonly files: FileStore
   readonly sql: SqlStore
   readonly log: Log
+  readonly aead: typeof createNativeAead
   readonly folders: Folders
   readonly packer: Packer
   createHasher(): Hasher
@@ -80,6 +82,7 @@ export const createNodeEffects = ({
     heads: createHeads(base, createDial(connecting), heads),
     files: createFileStore(home),
     sql: createSqlStore(home),
+    aead: createNativeAead,
     folders: createFolders(),
     packer: createPacker(),
     createHasher,

@@ -53,7 +53,10 @@ const offerOf = (names: readonly string[], row: Uint8Array, change: Partial<Offe
 /** One end of a stream, in the hands of a test. */
 const hands = (stream: SimStream | undefined) => {
   assert.ok(stream)
+  let last: Message | undefined
   return {
+    /** The last message that was heard. */
+    last: () => last,
     say: (message: Message) => stream.send(encodeMessage(message)),
     raw: (record: Uint8Array) => stream.send(record),
     /** The next record that is no ping. */
@@ -62,7 +65,10 @@ const hands = (stream: SimStream | undefined) => {
         const record = await stream.receive()
         if (record === undefined) return undefined
         const heard = decodeRecord(record)
-        if (heard.record !== 'message' || heard.message.type !== 'ping') return heard
+        if (heard.record === 'block') return heard
+        if (heard.message.type === 'ping') continue
+        last = heard.message
+        return heard
       }
     },
     end: () => stream.end(),
@@ -84,16 +90,15 @@ const sendRow = async (sender: Hands, offer: Offer, row: Uint8Array): Promise<vo
 
 /** @returns how it ended, and what is on the recipient's disk */
 const receiveFrom = async (
-  act: (sender: Hands) => Promise<unknown>,
+  act: (sender: Hands, sleep: (ms: number) => Promise<void>) => Promise<unknown>,
   { there = {}, options = {}, disk = diskWith(there) }: { there?: Tree; options?: Partial<ReceiveOptions>; disk?: ReturnType<typeof diskWith> } = {},
 ) => {
-  const { effects, run } = createWorld()
+  const { effects, run, time } = createWorld()
   const [[theirs], ours] = createSimStreams(1)
   const sender = hands(theirs)
-  let told: TransferRecord | undefined
-  const acting = act(sender)
+  const acting = act(sender, (ms) => time.clock.sleep(ms))
     .then(async () => {
-      for (let heard = await sender.hear(); heard; heard = await sender.hear()) told = heard
+      while (await sender.hear());
     })
     .catch(() => {})
   // Who breaks off is not come back to.
@@ -107,7 +112,7 @@ const receiveFrom = async (
   )
   await run(acting)
   const code = 'code' in result ? result.code : 'received'
-  return { code, result, tree: treeIn(disk), told: told?.record === 'message' ? told.message : undefined }
+  return { code, result, tree: treeIn(disk), told: sender.last() }
 }
 
 /** Beside what is gathered in hidden folders. */
@@ -230,16 +235,14 @@ describe('a hostile sender', () => {
     const silent = await receiveFrom(async (sender) => sender.say(offerOf(['a'], row, { bytes: 10 })))
     assert.equal(silent.code, 'ERR_GONE')
 
-    const { time } = createWorld()
-    assert.ok(time)
-    const busy = await receiveFrom(async (sender) => {
+    const busy = await receiveFrom(async (sender, sleep) => {
       await sender.say(offerOf(['a'], row, { bytes: 10 }))
       await sender.hear()
       await sender.say({ type: 'start', from: 0 })
-      const pings = async () => {
-        for (;;) await sender.say({ type: 'ping' })
+      for (;;) {
+        await sender.say({ type: 'ping' })
+        await sleep(5000)
       }
-      await pings()
     })
     assert.equal(busy.code, 'ERR_TRANSFER_STALLED')
   })
@@ -278,14 +281,13 @@ describe('a hostile sender', () => {
 
 describe('a hostile recipient', () => {
   /** @returns how the sender ended, and what it told last */
-  const sendTo = async (act: (recipient: Hands) => Promise<unknown>) => {
-    const { effects, run } = createWorld()
+  const sendTo = async (act: (recipient: Hands, sleep: (ms: number) => Promise<void>) => Promise<unknown>) => {
+    const { effects, run, time } = createWorld()
     const [ours, [theirs]] = createSimStreams(1)
     const recipient = hands(theirs)
-    let told: TransferRecord | undefined
-    const acting = act(recipient)
+    const acting = act(recipient, (ms) => time.clock.sleep(ms))
       .then(async () => {
-        for (let heard = await recipient.hear(); heard; heard = await recipient.hear()) told = heard
+        while (await recipient.hear());
       })
       .catch(() => {})
     let meetings = 0
@@ -299,7 +301,7 @@ describe('a hostile recipient', () => {
       (fault: unknown) => (fault as { code: string }).code,
     )
     await run(acting)
-    return { code, told: told?.record === 'message' ? told.message : undefined }
+    return { code, told: recipient.last() }
   }
 
   it('is refused for words out of their turn', async () => {
@@ -343,13 +345,13 @@ describe('a hostile recipient', () => {
 
   it('is not waited for without end', async () => {
     assert.equal((await sendTo(async () => {})).code, 'ERR_GONE')
-    const { code } = await sendTo(async (recipient) => {
+    const { code } = await sendTo(async (recipient, sleep) => {
       await recipient.hear()
       await recipient.say({ type: 'answer', arrived: [] })
-      const pings = async () => {
-        for (;;) await recipient.say({ type: 'ping' })
+      for (;;) {
+        await recipient.say({ type: 'ping' })
+        await sleep(5000)
       }
-      await pings()
     })
     assert.equal(code, 'ERR_TRANSFER_STALLED')
   })
