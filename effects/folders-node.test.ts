@@ -64,16 +64,20 @@ describe('a held folder', () => {
     }
   })
 
-  it('stays the folder it was when its path is turned elsewhere', { skip: process.platform !== 'linux' && 'Linux only' }, async () => {
-    const inner = await held.makeFolder('inner')
-    await mkdir(join(path, 'elsewhere'))
-    execFileSync('mv', [join(path, 'inner'), join(path, 'moved')])
-    await symlink('elsewhere', join(path, 'inner'))
-    await (await inner.makeFile('file')).close()
-    await inner.close()
-    assert.deepEqual(await readdir(join(path, 'moved')), ['file'])
-    assert.deepEqual(await readdir(join(path, 'elsewhere')), [])
-  })
+  it(
+    'stays the folder it was when its path is turned elsewhere',
+    { skip: process.platform !== 'linux' && 'Linux only' },
+    async () => {
+      const inner = await held.makeFolder('inner')
+      await mkdir(join(path, 'elsewhere'))
+      execFileSync('mv', [join(path, 'inner'), join(path, 'moved')])
+      await symlink('elsewhere', join(path, 'inner'))
+      await (await inner.makeFile('file')).close()
+      await inner.close()
+      assert.deepEqual(await readdir(join(path, 'moved')), ['file'])
+      assert.deepEqual(await readdir(join(path, 'elsewhere')), [])
+    },
+  )
 
   it('moves a file where there is none, and replaces one only if it may', async () => {
     const to = await held.makeFolder('to')

@@ -4,14 +4,28 @@
  */
 import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { link, lstat, mkdir, open, readdir, realpath, rename, rm, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import {
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  statfs,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { tryLockFile } from './file-lock.ts'
 import { FolderError, type FileFacts, type Folders, type HeldFile, type HeldFolder, type Located } from './folders.ts'
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_DIRECTORY = 0, O_NONBLOCK = 0 } = constants
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = constants
+/** What Windows does not have. */
+const { O_NOFOLLOW = 0, O_DIRECTORY = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>
 const isWindows = process.platform === 'win32'
 const LOCK_NAME = 'lock'
 const WRITABLE_BY_OTHERS = 0o022

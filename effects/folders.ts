@@ -87,10 +87,7 @@ export interface Folders {
 
 export type FolderErrorCode =
   /** It is a link, a device, or otherwise not what was asked for. */
-  | 'ERR_FOLDER_KIND'
-  | 'ERR_FOLDER_NAME'
-  | 'ERR_FOLDER_EXISTS'
-  | 'ERR_FOLDER_BUSY'
+  'ERR_FOLDER_KIND' | 'ERR_FOLDER_NAME' | 'ERR_FOLDER_EXISTS' | 'ERR_FOLDER_BUSY'
 
 export class FolderError extends Error {
   readonly code: FolderErrorCode

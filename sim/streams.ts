@@ -45,7 +45,8 @@ export const createSimStreams = (
   }
   /** Waiters of both ends look again whenever something changes. */
   const until = async (pipe: Pipe, isSo: () => boolean): Promise<void> => {
-    while (!isBroken && !isSo()) {
+    const mayGoOn = () => isBroken || isSo()
+    while (!mayGoOn()) {
       const before = pipe.wake
       await new Promise<void>((resolve) => {
         pipe.wake = () => {

@@ -48,19 +48,42 @@ describe('a record of a transfer', () => {
         assert.deepEqual(decodeRecord(encodeBlock(packed)), { record: 'block', block: packed })
       }),
     )
-    const full = { position: 0, length: TRANSFER_BLOCK_BYTES_MAX, packed: false, payload: new Uint8Array(TRANSFER_BLOCK_BYTES_MAX) }
+    const full = {
+      position: 0,
+      length: TRANSFER_BLOCK_BYTES_MAX,
+      packed: false,
+      payload: new Uint8Array(TRANSFER_BLOCK_BYTES_MAX),
+    }
     assert.ok(encodeBlock(full).length <= RECORD_BYTES_MAX)
   })
 
   it('is refused when a block says another length than it has, or promises more than one may hold', () => {
     const payload = new Uint8Array(3)
-    for (const [length, packed] of [[2, false], [4, false], [3, true], [2, true], [TRANSFER_BLOCK_BYTES_MAX + 1, true], [0, true]] as const)
-      assert.throws(() => decodeRecord(encodeBlock({ position: 0, length, packed, payload })), refusedAs('ERR_TRANSFER_SHAPE'))
+    for (const [length, packed] of [
+      [2, false],
+      [4, false],
+      [3, true],
+      [2, true],
+      [TRANSFER_BLOCK_BYTES_MAX + 1, true],
+      [0, true],
+    ] as const)
+      assert.throws(
+        () => decodeRecord(encodeBlock({ position: 0, length, packed, payload })),
+        refusedAs('ERR_TRANSFER_SHAPE'),
+      )
   })
 
   it('is refused when a message has more or less in it, or is too long', () => {
     const say = (content: unknown) => Uint8Array.of(1, ...utf8(JSON.stringify(content)))
-    for (const content of [{ type: 'done', more: 1 }, { type: 'ack' }, { type: 'ack', length: -1 }, { ...offer, version: 2 }, { type: 'abort', code: 'ERR_BUG' }, [], null])
+    for (const content of [
+      { type: 'done', more: 1 },
+      { type: 'ack' },
+      { type: 'ack', length: -1 },
+      { ...offer, version: 2 },
+      { type: 'abort', code: 'ERR_BUG' },
+      [],
+      null,
+    ])
       assert.throws(() => decodeRecord(say(content)), refusedAs('ERR_TRANSFER_SHAPE'))
     const long = { ...offer, names: Array<string>(70).fill('a'.repeat(1000)) }
     assert.throws(() => decodeRecord(say(long)), refusedAs('ERR_TRANSFER_SHAPE'))
@@ -96,7 +119,8 @@ describe('an offer', () => {
   })
 
   it('is refused for a name that a person must not be shown, or a system not be given', () => {
-    for (const name of ['..', 'a/b', '\u001b[2J']) assert.throws(() => check({ names: [name] }), refusedAs('ERR_TRANSFER_NAME'))
+    for (const name of ['..', 'a/b', '\u001b[2J'])
+      assert.throws(() => check({ names: [name] }), refusedAs('ERR_TRANSFER_NAME'))
     check({ names: ['aux'] })
     assert.throws(() => check({ names: ['aux'] }, true), refusedAs('ERR_TRANSFER_NAME'))
   })
@@ -113,7 +137,10 @@ describe('prefixes', () => {
       if (length > 100 * step) assert.ok((list.at(-1)?.length ?? 0) > length * 0.98)
     }
     const lengths = prefixes.list().map(({ length }) => length)
-    assert.deepEqual(lengths, lengths.toSorted((a, b) => a - b))
+    assert.deepEqual(
+      lengths,
+      lengths.toSorted((a, b) => a - b),
+    )
   })
 })
 

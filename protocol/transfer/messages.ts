@@ -9,11 +9,7 @@ import { z } from 'zod'
 import { utf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { parseJson } from '../json.ts'
-import {
-  TRANSFER_BLOCK_BYTES_MAX,
-  TRANSFER_MESSAGE_BYTES_MAX,
-  TRANSFER_PREFIXES_MAX,
-} from '../limits.ts'
+import { TRANSFER_BLOCK_BYTES_MAX, TRANSFER_MESSAGE_BYTES_MAX, TRANSFER_PREFIXES_MAX } from '../limits.ts'
 
 /** Why a side ends a transfer, as it tells the other. */
 export const abortCodes = [

@@ -15,18 +15,54 @@ describe('a name', () => {
   })
 
   it('drives no terminal and turns no text around', () => {
-    for (const name of ['a\0b', 'a\nb', '\u001b[2J', 'a\u009bm', 'gpj\u202eexe', 'a\u2066b', 'a\u2028b', '\ud800', 'a\ufffe'])
+    for (const name of [
+      'a\0b',
+      'a\nb',
+      '\u001b[2J',
+      'a\u009bm',
+      'gpj\u202eexe',
+      'a\u2066b',
+      'a\u2028b',
+      '\ud800',
+      'a\ufffe',
+    ])
       assert.match(nameFault(name, posix) ?? '', /harm/)
   })
 
   it('may be any other, where the system takes it', () => {
-    for (const name of ['CON', 'aux.c', 'a:b', 'a\\b', 'a ', 'a.', '.bashrc', 'Screenshot 12:30.png', 'ש\u200fלום', '👩‍💻'])
+    for (const name of [
+      'CON',
+      'aux.c',
+      'a:b',
+      'a\\b',
+      'a ',
+      'a.',
+      '.bashrc',
+      'Screenshot 12:30.png',
+      'ש\u200fלום',
+      '👩‍💻',
+    ])
       assert.equal(nameFault(name, posix), undefined, name)
   })
 
   it('is no device of Windows and keeps its form there', () => {
     const devices = ['CON', 'con', 'Aux.c', 'nul .txt', 'COM1', 'com¹.log', 'LPT9', 'CONIN$', 'PRN.tar.gz']
-    for (const name of [...devices, 'a:b', 'C:', 'a\\b', '..\\x', 'a*', 'a?', 'a"b', 'a|b', 'a<b', 'a ', 'a.', '...', ' '])
+    for (const name of [
+      ...devices,
+      'a:b',
+      'C:',
+      'a\\b',
+      '..\\x',
+      'a*',
+      'a?',
+      'a"b',
+      'a|b',
+      'a<b',
+      'a ',
+      'a.',
+      '...',
+      ' ',
+    ])
       assert.ok(nameFault(name, windows), name)
     for (const name of ['console', 'auxiliary', 'com10', 'nullable.txt', '.bashrc', 'a b'])
       assert.equal(nameFault(name, windows), undefined, name)
@@ -42,7 +78,14 @@ describe('a name', () => {
   })
 
   it('has one fold with every name that some file system takes for the same', () => {
-    for (const [a, b] of [['README', 'readme'], ['\u00e9', 'e\u0301'], ['straße', 'STRASSE'], ['\u212a', 'k'], ['a\u200bb', 'ab'], ['ΑΣ', 'ας']] as const)
+    for (const [a, b] of [
+      ['README', 'readme'],
+      ['\u00e9', 'e\u0301'],
+      ['straße', 'STRASSE'],
+      ['\u212a', 'k'],
+      ['a\u200bb', 'ab'],
+      ['ΑΣ', 'ας'],
+    ] as const)
       assert.equal(foldName(a), foldName(b), `${a} ${b}`)
     assert.notEqual(foldName('a'), foldName('b'))
   })
@@ -80,12 +123,22 @@ describe('the order of paths', () => {
   })
 
   it('has nothing twice, be it as a file and as a folder', () => {
-    for (const paths of [['a', 'a'], ['a', 'a/'], ['a/', 'a/b', 'a'], ['b', 'a'], ['a/', 'a/b', 'a/b/']])
+    for (const paths of [
+      ['a', 'a'],
+      ['a', 'a/'],
+      ['a/', 'a/b', 'a'],
+      ['b', 'a'],
+      ['a/', 'a/b', 'a/b/'],
+    ])
       assert.match(refusal(paths) ?? '', /out of order, or comes twice/)
   })
 
   it('has none that would become the same file, where case and form do not count', () => {
-    for (const paths of [['A', 'a'], ['A/', 'A/x', 'a/'], ['a/', 'a/e\u0301', 'a/\u00e9']]) {
+    for (const paths of [
+      ['A', 'a'],
+      ['A/', 'A/x', 'a/'],
+      ['a/', 'a/e\u0301', 'a/\u00e9'],
+    ]) {
       assert.equal(refusal(paths, true), undefined)
       assert.match(refusal(paths, false) ?? '', /differs from another only in case/)
     }

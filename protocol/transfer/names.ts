@@ -82,7 +82,8 @@ export const createPathOrder = ({ distinct }: Pick<NameRules, 'distinct'>): Path
   return {
     next(path, isFolder) {
       const depth = path.length - 1
-      if (depth > folders || path.some((name, at) => at < depth && name !== last[at])) return 'is in no folder before it'
+      if (depth > folders || path.some((name, at) => at < depth && name !== last[at]))
+        return 'is in no folder before it'
       const sibling = last[depth]
       const name = path[depth] ?? ''
       if (sibling !== undefined) {

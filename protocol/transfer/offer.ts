@@ -14,7 +14,8 @@ export const checkOffer = (offer: Offer, rules: Pick<NameRules, 'windows'>): voi
   }
   const isSorted = names.every((name, at) => at === 0 || compareNames(names[at - 1] ?? '', name) < 0)
   const entries = files + folders
-  const isPlausible = Number.isSafeInteger(bytes + entries) && entries >= names.length && length >= bytes + TREE_END.length
+  const isPlausible =
+    Number.isSafeInteger(bytes + entries) && entries >= names.length && length >= bytes + TREE_END.length
   const isText = kind === 'files' || (entries === 1 && files === 1 && bytes <= TRANSFER_TEXT_BYTES_MAX)
   if (!isSorted || !isPlausible || !isText)
     throw new ProtocolError('ERR_TRANSFER_SHAPE', 'an offer that contradicts itself')

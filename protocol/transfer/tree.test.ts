@@ -51,7 +51,10 @@ describe('a tree as a row of bytes', () => {
         const { entries, ended, heads } = read(pieces)
         assert.deepEqual(entries, tree)
         assert.equal(ended, true)
-        assert.deepEqual(heads, tree.map(([entry]) => encodeEntry(entry)))
+        assert.deepEqual(
+          heads,
+          tree.map(([entry]) => encodeEntry(entry)),
+        )
       }),
     )
   })
@@ -66,7 +69,10 @@ describe('a tree as a row of bytes', () => {
     const announced = { files: 3, folders: 1, bytes: 8 }
     assert.equal(read([row(...tree)], announced).ended, true)
     for (const less of [{ files: 2 }, { folders: 0 }, { bytes: 7 }])
-      assert.throws(() => read([row(...tree)], { ...announced, ...less }), { code: SHAPE, message: /more .* than was announced/ })
+      assert.throws(() => read([row(...tree)], { ...announced, ...less }), {
+        code: SHAPE,
+        message: /more .* than was announced/,
+      })
   })
 
   it('is refused at the first name that must not be, before anything of that file', () => {
@@ -75,7 +81,10 @@ describe('a tree as a row of bytes', () => {
     const onWindows = { windows: true, distinct: false }
     for (const path of ['C:\\x', 'nul', 'a.txt:stream'])
       assert.throws(() => read([row([file(path)])], plenty, onWindows), { code: NAME }, path)
-    assert.throws(() => read([row([file('A')], [file('a')])], plenty, onWindows), { code: NAME, message: /only in case/ })
+    assert.throws(() => read([row([file('A')], [file('a')])], plenty, onWindows), {
+      code: NAME,
+      message: /only in case/,
+    })
   })
 
   it('is refused when a head is out of its form', () => {

@@ -35,7 +35,8 @@ export class TransferError extends Error {
 
 const WHAT_PEER_SAYS: Readonly<Record<AbortCode, string>> = {
   ERR_TRANSFER_DECLINED: 'the recipient does not want it',
-  ERR_TRANSFER_STOPPED: 'the other side was stopped; what arrived is kept, and sending the same again goes on from there',
+  ERR_TRANSFER_STOPPED:
+    'the other side was stopped; what arrived is kept, and sending the same again goes on from there',
   ERR_TRANSFER_EXISTS: 'the recipient has something of that name and keeps it',
   ERR_TRANSFER_NAME: 'the recipient cannot take a name in it: rename it, and send again',
   ERR_TRANSFER_DISK_FULL:

@@ -91,7 +91,11 @@ const sendRow = async (sender: Hands, offer: Offer, row: Uint8Array): Promise<vo
 /** @returns how it ended, and what is on the recipient's disk */
 const receiveFrom = async (
   act: (sender: Hands, sleep: (ms: number) => Promise<void>) => Promise<unknown>,
-  { there = {}, options = {}, disk = diskWith(there) }: { there?: Tree; options?: Partial<ReceiveOptions>; disk?: ReturnType<typeof diskWith> } = {},
+  {
+    there = {},
+    options = {},
+    disk = diskWith(there),
+  }: { there?: Tree; options?: Partial<ReceiveOptions>; disk?: ReturnType<typeof diskWith> } = {},
 ) => {
   const { effects, run, time } = createWorld()
   const [[theirs], ours] = createSimStreams(1)
@@ -116,7 +120,8 @@ const receiveFrom = async (
 }
 
 /** Beside what is gathered in hidden folders. */
-const visible = (tree: Tree): string[] => Object.keys(tree).filter((name) => !/^\.chrove-[0-9a-f]{16}\.part$/.test(name))
+const visible = (tree: Tree): string[] =>
+  Object.keys(tree).filter((name) => !/^\.chrove-[0-9a-f]{16}\.part$/.test(name))
 
 describe('a hostile sender', () => {
   it('puts nothing beside what was agreed to, and is told', async () => {
@@ -133,7 +138,9 @@ describe('a hostile sender', () => {
     }
     for (const [what, entries] of Object.entries(rows)) {
       const row = rowOf(...entries)
-      const { code, tree, told } = await receiveFrom((sender) => sendRow(sender, offerOf(['a'], row, { length: 1000 }), row))
+      const { code, tree, told } = await receiveFrom((sender) =>
+        sendRow(sender, offerOf(['a'], row, { length: 1000 }), row),
+      )
       assert.match(code, /^ERR_TRANSFER_(NAME|SHAPE)$/, what)
       assert.deepEqual(visible(tree), [], what)
       assert.deepEqual(told, { type: 'abort', code }, what)
@@ -142,13 +149,35 @@ describe('a hostile sender', () => {
 
   it('never gets anything out of the folder, whatever names it tells', async () => {
     const name = fc.oneof(
-      fc.constantFrom('..', '.', '', 'a', 'A', 'b', '/', '..\\..', 'C:', 'con', '\u001b', 'a\u202e', 'e\u0301', '\u00e9', 'x\0'),
+      fc.constantFrom(
+        '..',
+        '.',
+        '',
+        'a',
+        'A',
+        'b',
+        '/',
+        '..\\..',
+        'C:',
+        'con',
+        '\u001b',
+        'a\u202e',
+        'e\u0301',
+        '\u00e9',
+        'x\0',
+      ),
       fc.string({ maxLength: 3 }),
     )
-    const entry = fc.record({ path: fc.array(name, { minLength: 1, maxLength: 4 }), isFolder: fc.boolean(), size: fc.nat({ max: 3 }) })
+    const entry = fc.record({
+      path: fc.array(name, { minLength: 1, maxLength: 4 }),
+      isFolder: fc.boolean(),
+      size: fc.nat({ max: 3 }),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(entry, { maxLength: 6 }), fc.boolean(), async (drawn, folds) => {
-        const entries = drawn.map(({ path, isFolder, size }) => (isFolder ? folder(path.join('/')) : file(path.join('/'), size)))
+        const entries = drawn.map(({ path, isFolder, size }) =>
+          isFolder ? folder(path.join('/')) : file(path.join('/'), size),
+        )
         const disk = diskWith({ home: {}, precious: 'as it was' }, { folds, windows: folds })
         const names = ['a', 'b']
         const row = rowOf(...entries)
@@ -187,14 +216,20 @@ describe('a hostile sender', () => {
     inner.entries.set('b', { kind: 'link' })
     const row = rowOf(folder('a'), folder('a/b'), file('a/b/evil'))
     const accept = async () => ({ mayReplace: true, resume: true })
-    const { code, tree } = await receiveFrom((sender) => sendRow(sender, offerOf(['a'], row), row), { disk, options: { accept } })
+    const { code, tree } = await receiveFrom((sender) => sendRow(sender, offerOf(['a'], row), row), {
+      disk,
+      options: { accept },
+    })
     assert.equal(code, 'ERR_TRANSFER_EXISTS')
     assert.deepEqual(tree.a, { precious: bytesOf('as it was'), b: 'a link' })
   })
 
   it('gets no more room than it announced, however it packs', async () => {
     const row = rowOf(file('a', 1000))
-    for (const change of [{ bytes: 999, length: 2000 }, { bytes: 1000, files: 0 }]) {
+    for (const change of [
+      { bytes: 999, length: 2000 },
+      { bytes: 1000, files: 0 },
+    ]) {
       const { code } = await receiveFrom((sender) => sendRow(sender, offerOf(['a'], row, change), row))
       assert.equal(code, 'ERR_TRANSFER_SHAPE')
     }
@@ -326,7 +361,13 @@ describe('a hostile recipient', () => {
   it('gets everything when it claims to have what it has not', async () => {
     const { code } = await sendTo(async (recipient) => {
       await recipient.hear()
-      await recipient.say({ type: 'answer', arrived: [{ length: 50, digest: 'a'.repeat(64) }, { length: 9e15, digest: 'b'.repeat(64) }] })
+      await recipient.say({
+        type: 'answer',
+        arrived: [
+          { length: 50, digest: 'a'.repeat(64) },
+          { length: 9e15, digest: 'b'.repeat(64) },
+        ],
+      })
       const start = await recipient.hear()
       assert.deepEqual(start, { record: 'message', message: { type: 'start', from: 0 } })
       for (let heard = await recipient.hear(); heard?.record === 'block'; heard = await recipient.hear());

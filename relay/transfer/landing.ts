@@ -41,7 +41,11 @@ export interface Arrival {
   compare(whole: Prefix): void
 }
 
-export const createArrival = (effects: Pick<TransferEffects, 'createHasher'>, rules: NameRules, offer: Offer): Arrival => {
+export const createArrival = (
+  effects: Pick<TransferEffects, 'createHasher'>,
+  rules: NameRules,
+  offer: Offer,
+): Arrival => {
   const hasher: Hasher = effects.createHasher()
   const reader: TreeReader = createTreeReader(rules, offer)
   const prefixes = createPrefixes()
@@ -73,7 +77,8 @@ export const createArrival = (effects: Pick<TransferEffects, 'createHasher'>, ru
       // A place inside a head is known to no file.
       if (reader.pending === 0 && prefixes.wants(length)) prefixes.add(here())
     },
-    arrived: () => (length === 0 || prefixes.list().at(-1)?.length === length ? prefixes.list() : [...prefixes.list(), here()]),
+    arrived: () =>
+      length === 0 || prefixes.list().at(-1)?.length === length ? prefixes.list() : [...prefixes.list(), here()],
     compare(whole) {
       if (reader.ended && whole.length === length && whole.digest === hasher.digest()) return
       throw new ProtocolError('ERR_TRANSFER_SHAPE', 'what arrived is not what the sender says it has sent')

@@ -14,6 +14,7 @@ import {
 } from '../../protocol/transfer/messages.ts'
 import { peerError, TransferError } from './errors.ts'
 import type { SecureStream } from '../client/secure-stream.ts'
+import { createWake } from './wake.ts'
 
 /** Between two pings, milliseconds. */
 const PING_MS = 10_000
@@ -172,7 +173,8 @@ export const openLine = (
       const [first] = streams
       // Past the turns: what waits in them is never sent.
       if (!over.signal.aborted) await briefly(say({ type: 'abort', code }).then(() => first?.end()))
-      else await briefly((turns[0] ?? Promise.resolve()).then(() => first?.send(encodeMessage({ type: 'abort', code }))))
+      else
+        await briefly((turns[0] ?? Promise.resolve()).then(() => first?.send(encodeMessage({ type: 'abort', code }))))
       close()
     },
     close,
@@ -189,30 +191,24 @@ const lineFault = (fault: unknown): unknown =>
 const createMailbox = () => {
   let waiting: Message | undefined
   let ended = false
-  let wakeTaker = () => {}
-  let wakePutter = () => {}
+  const arrival = createWake()
+  const collection = createWake()
   return {
     async put(message: Message): Promise<void> {
       waiting = message
-      wakeTaker()
-      await new Promise<void>((resolve) => {
-        wakePutter = resolve
-      })
+      arrival.notify()
+      await collection.until(() => waiting === undefined)
     },
     async take(): Promise<Message | undefined> {
-      while (waiting === undefined && !ended) {
-        await new Promise<void>((resolve) => {
-          wakeTaker = resolve
-        })
-      }
+      await arrival.until(() => waiting !== undefined || ended)
       const message = waiting
       waiting = undefined
-      wakePutter()
+      collection.notify()
       return message
     },
     end() {
       ended = true
-      wakeTaker()
+      arrival.notify()
     },
   }
 }

@@ -9,7 +9,11 @@ import { TransferError } from './errors.ts'
  * Makes what has arrived durable, sees that all of it is there, and removes what an earlier attempt left beside it.
  * @param heads of the whole row, its end included
  */
-export const sweep = async (tree: HeldFolder, heads: AsyncIterable<Uint8Array>, { distinct }: NameRules): Promise<void> => {
+export const sweep = async (
+  tree: HeldFolder,
+  heads: AsyncIterable<Uint8Array>,
+  { distinct }: NameRules,
+): Promise<void> => {
   const entries = heads[Symbol.asyncIterator]()
   let next: Entry | undefined
   const step = async (): Promise<void> => {
@@ -28,7 +32,11 @@ export const sweep = async (tree: HeldFolder, heads: AsyncIterable<Uint8Array>, 
       if (kind === 'file') await syncFile(folder, name, size)
       else {
         const child = await folder.folder(name)
-        await inside(child, depth + 1).finally(() => child.close())
+        try {
+          await inside(child, depth + 1)
+        } finally {
+          await child.close()
+        }
       }
     }
     for (const name of strays.values()) await folder.remove(name)
@@ -41,7 +49,8 @@ export const sweep = async (tree: HeldFolder, heads: AsyncIterable<Uint8Array>, 
 const syncFile = async (folder: HeldFolder, name: string, size: number): Promise<void> => {
   const file = await folder.file(name)
   try {
-    if ((await file.facts()).size !== size) throw new ProtocolError('ERR_TRANSFER_SHAPE', 'a file is not as long as it was')
+    if ((await file.facts()).size !== size)
+      throw new ProtocolError('ERR_TRANSFER_SHAPE', 'a file is not as long as it was')
     await file.sync()
   } finally {
     await file.close()

@@ -73,7 +73,8 @@ export const receiveThrough = async (
     const intake = createIntake(effects)
     return {
       onBlock: intake.onBlock,
-      run: (line: Parameters<typeof receiveOver>[1]) => receiveOver(effects, line, intake, receiving, { accept, onArrived }),
+      run: (line: Parameters<typeof receiveOver>[1]) =>
+        receiveOver(effects, line, intake, receiving, { accept, onArrived }),
     }
   }
   let confirmed = true

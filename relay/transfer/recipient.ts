@@ -8,6 +8,7 @@ import { transferFault } from './errors.ts'
 import type { Landing } from './landing.ts'
 import { LineBroken, type Line } from './line.ts'
 import { ACTION_MS, STEP_MS } from './patience.ts'
+import { createWake } from './wake.ts'
 
 /** Acknowledged at least after so many bytes, unless the last acknowledgement is still under way. */
 const ACK_BYTES = 1024 * 1024
@@ -37,7 +38,7 @@ export interface Intake {
 
 export const createIntake = ({ packer }: TransferEffects): Intake => {
   const { promise: begun, resolve } = Promise.withResolvers<Ordering>()
-  let wake = () => {}
+  const { until, notify } = createWake()
   let hasChanged = false
   return {
     async onBlock({ position, length, packed, payload }) {
@@ -46,7 +47,7 @@ export const createIntake = ({ packer }: TransferEffects): Intake => {
       if (!content) throw new ProtocolError('ERR_TRANSFER_SHAPE', 'a block that does not unpack')
       ordering.put(position, content)
       hasChanged = true
-      wake()
+      notify()
     },
     begin(from) {
       const ordering = createOrdering(from)
@@ -54,11 +55,7 @@ export const createIntake = ({ packer }: TransferEffects): Intake => {
       return ordering
     },
     async changed() {
-      if (!hasChanged) {
-        await new Promise<void>((resume) => {
-          wake = resume
-        })
-      }
+      await until(() => hasChanged)
       hasChanged = false
     },
   }

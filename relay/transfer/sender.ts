@@ -10,6 +10,7 @@ import { ACTION_MS, STEP_MS } from './patience.ts'
 import { findMark } from './resume.ts'
 import { openRow, type Mark, type Row } from './row.ts'
 import type { Source } from './source.ts'
+import { createWake } from './wake.ts'
 
 /** What a sender knows beyond a single connection. */
 export interface Sending {
@@ -73,22 +74,19 @@ interface Flow {
   acknowledge(length: number): void
 }
 
-const createFlow = (row: Row, length: number, sending: Sending): Flow => {
+const createFlow = (row: Row, total: number, sending: Sending): Flow => {
   const { marks } = sending
   let acknowledged = row.mark().length
   let sent = acknowledged
-  let wake = () => {}
+  const { until, notify } = createWake()
+  const hasRoom = () => sent + TRANSFER_BLOCK_BYTES_MAX <= acknowledged + TRANSFER_WINDOW_BYTES
   let turn: Promise<unknown> = Promise.resolve()
   const next = async () => {
-    while (sent + TRANSFER_BLOCK_BYTES_MAX > acknowledged + TRANSFER_WINDOW_BYTES) {
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
+    await until(hasRoom)
     const bytes = await row.next()
     const position = sent
     sent += bytes?.length ?? 0
-    const isWrong = bytes === undefined ? sent !== length : sent > length
+    const isWrong = bytes === undefined ? sent !== total : sent > total
     if (isWrong) throw new TransferError('ERR_TRANSFER_CHANGED', 'files were added or removed meanwhile: send again')
     if (bytes === undefined) return undefined
     marks.push(row.mark())
@@ -109,7 +107,7 @@ const createFlow = (row: Row, length: number, sending: Sending): Flow => {
         0,
         marks.findLastIndex((mark) => mark.length <= length),
       )
-      wake()
+      notify()
     },
   }
 }

@@ -45,7 +45,14 @@ describe('a transfer', () => {
   })
 
   it('goes on after either side was killed between any two changes of its disk, or within one', async () => {
-    const lives = fc.array(fc.record({ stepsMax: fc.nat({ max: 60 }), power: fc.boolean(), draws: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 5, maxLength: 5 }) }), { maxLength: 5 })
+    const lives = fc.array(
+      fc.record({
+        stepsMax: fc.nat({ max: 60 }),
+        power: fc.boolean(),
+        draws: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 5, maxLength: 5 }),
+      }),
+      { maxLength: 5 },
+    )
     await fc.assert(
       fc.asyncProperty(anyTree, lives, async (tree, deaths) => {
         const [source, target] = [diskWith(tree), diskWith({})]
@@ -55,7 +62,12 @@ describe('a transfer', () => {
           const { promise: died, resolve: onDeath } = Promise.withResolvers<void>()
           const gone = new AbortController()
           const folders = simFolders(target, { stepsMax, onDeath })
-          const sent = sendThrough(effects(simFolders(source)), meeting.sender, { paths: pathsOf(tree) }, { signal: gone.signal })
+          const sent = sendThrough(
+            effects(simFolders(source)),
+            meeting.sender,
+            { paths: pathsOf(tree) },
+            { signal: gone.signal },
+          )
           const received = receiveThrough(effects(folders), meeting.recipient, replacing)
           sent.catch(() => {})
           received.catch(() => {})

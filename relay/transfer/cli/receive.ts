@@ -97,12 +97,16 @@ const accept = async (
   if (existing.length > 0 && !options.overwrite) {
     const there = someNames(existing)
     const question = `There is already: ${there}. Let what arrives take its place?`
-    if (!mayAsk) throw new TransferError('ERR_TRANSFER_EXISTS', `there is already: ${there}; to replace it add --overwrite`)
+    if (!mayAsk)
+      throw new TransferError('ERR_TRANSFER_EXISTS', `there is already: ${there}; to replace it add --overwrite`)
     if (!(await terminal.confirm(question)))
       throw new TransferError('ERR_TRANSFER_EXISTS', 'what is there is kept; nothing was received')
   }
   const resume =
-    !kept || !mayAsk || options.resume === true || (await terminal.confirm('Part of it has arrived before. Go on with that?'))
+    !kept ||
+    !mayAsk ||
+    options.resume === true ||
+    (await terminal.confirm('Part of it has arrived before. Go on with that?'))
   return { mayReplace: existing.length > 0, resume }
 }
 

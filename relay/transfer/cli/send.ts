@@ -65,7 +65,9 @@ const send = async (
         offered = { offer, leftOut }
         say(`Sending ${offer.kind === 'text' ? 'a text' : totalsText(offer)}${leftOutText(leftOut)}`)
       },
-      onCode: (code) => (printed = printCode(session, code, offered?.offer, options.qr === true)),
+      onCode: (code) => {
+        printed = printCode(session, code, offered?.offer, options.qr === true)
+      },
       onProgress: (progress) => bar.show(progress),
       onBroken: () => bar.say('The connection broke; waiting for it to come back. Ctrl-C ends, and nothing is lost'),
       signal,
