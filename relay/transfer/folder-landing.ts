@@ -7,7 +7,7 @@
  * it names was made; `whole`, once nothing is missing; and `lock`.
  */
 import { concatBytes } from '@noble/hashes/utils.js'
-import type { HeldFile, HeldFolder } from '../../effects/folders.ts'
+import { FolderError, type HeldFile, type HeldFolder } from '../../effects/folders.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import type { Offer, Prefix } from '../../protocol/transfer/messages.ts'
@@ -81,6 +81,18 @@ export const openFolderLanding = async (
     const parent = around.at(-1) ?? tree
     if (entry.kind === 'folder') around.push(await parent.makeFolder(name))
     else current = { held: await parent.makeFile(name), entry, filled: 0 }
+  }
+
+  /** As `enter`, whatever an earlier attempt may have left there beyond what its heads tell. */
+  const enterAnew = async (entry: Entry): Promise<void> => {
+    try {
+      await enter(entry)
+    } catch (fault) {
+      if (!(fault instanceof FolderError) || fault.code !== 'ERR_FOLDER_KIND') throw fault
+      await (around.at(-1) ?? tree).remove(entry.path.at(-1) ?? '')
+      await enter(entry)
+    }
+    await current?.held.cut(0)
   }
 
   const closeOpen = async (): Promise<void> => {
@@ -159,7 +171,9 @@ export const openFolderLanding = async (
 
     async rewind(length) {
       if (length === (whole?.length ?? arrival.length)) return
-      if (whole) throw new TransferError('ERR_TRANSFER_CHANGED', 'this has arrived before, and is another now')
+      // It is another now: what of the earlier one is in its place already stays there.
+      if (whole) await hidden.remove(WHOLE_NAME)
+      whole = undefined
       if (length === 0) {
         await closeOpen()
         await heads.cut(0)
@@ -175,9 +189,7 @@ export const openFolderLanding = async (
       const pieces: Uint8Array[] = []
       for (const part of arrival.read(bytes)) {
         if (part.part === 'entry') {
-          await enter(part.entry)
-          // An earlier attempt may have left more than its heads tell.
-          await current?.held.cut(0)
+          await enterAnew(part.entry)
           pieces.push(part.head)
         } else if (part.part === 'end') pieces.push(TREE_END)
         else if (current) {
