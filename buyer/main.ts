@@ -3,6 +3,7 @@
 import { runProcess } from '../effects/command-node.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { addRelayCommands } from '../relay/cli/index.ts'
 import { addTransferCommands } from '../relay/transfer/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { addBuyerCommands } from './cli/program.ts'
@@ -12,5 +13,6 @@ await runProcess((program, context) => {
   addBuyerCommands(program, context)
   addVendorCommands(program, context)
   addDirectoryCommands(program, context)
+  addRelayCommands(program, context)
   addTransferCommands(program, context)
 })
