@@ -9,6 +9,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createNativeAead } from '../../effects/aead-node.ts'
+import { createSocketReader } from '../../effects/byte-reader-node.ts'
 import { createClock } from '../../effects/clock.ts'
 import { createNodeEffects } from '../../effects/node.ts'
 import { joinRelay, type RelayLink } from '../../relay/client/index.ts'
@@ -174,7 +175,11 @@ const mibPerSecond = async (bytes: number, work: () => Promise<unknown>): Promis
   return bytes / MIB / ((performance.now() - startedAt) / 1000)
 }
 
-const effectsOf = (home: string) => ({ ...createNodeEffects({ service: 'bench', home }), aead: createNativeAead })
+const effectsOf = (home: string) => ({
+  ...createNodeEffects({ service: 'bench', home }),
+  aead: createNativeAead,
+  reader: createSocketReader,
+})
 
 /** A code, and what waits for who has it. */
 const offer = async (url: string, home: string, streams: number) => {

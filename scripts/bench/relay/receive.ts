@@ -1,12 +1,13 @@
 /** The other end of a transfer: takes all that comes with a code, and says how much it was. */
 import { createNativeAead } from '../../../effects/aead-node.ts'
+import { createSocketReader } from '../../../effects/byte-reader-node.ts'
 import { createNodeEffects } from '../../../effects/node.ts'
 import { joinRelay } from '../../../relay/client/index.ts'
 import type { SecureStream } from '../../../relay/client/secure-stream.ts'
 
 const [relay = '', code = '', home = ''] = process.argv.slice(2)
 
-const effects = { ...createNodeEffects({ service: 'bench', home }), aead: createNativeAead }
+const effects = { ...createNodeEffects({ service: 'bench', home }), aead: createNativeAead, reader: createSocketReader }
 const link = await joinRelay(effects, { relay, role: 'recipient', code, streams: 8 })
 process.stdout.write('{}\n')
 
