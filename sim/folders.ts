@@ -201,7 +201,7 @@ export const createSimFolders = (disk: SimDisk, { stepsMax = Infinity, onDeath }
         locked.add(folder)
         return () => void locked.delete(folder)
       },
-      isPrivate: async () => true,
+      isOwn: async () => true,
       close: async () => {},
     }
     folderOf.set(held, folder)

@@ -39,7 +39,7 @@ export const openFolderLanding = async (
   { mayReplace, resume }: Decision,
 ): Promise<Landing> => {
   const hidden = await target.makeFolder(hiddenName(offer), true)
-  if (!(await hidden.isPrivate())) {
+  if (!(await hidden.isOwn())) {
     await hidden.close()
     const text = `${hiddenName(offer)} is there and belongs to others: remove it`
     throw new TransferError('ERR_TRANSFER_DISK', text)

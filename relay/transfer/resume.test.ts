@@ -134,6 +134,22 @@ describe('an interrupted transfer', () => {
     assert.deepEqual(treeIn(target), treeIn(source))
   })
 
+  it('is over for both when files change between two connections, and can be begun again', async () => {
+    const [source, target] = [diskWith({ a: { '1': 'x', '2': noise(12 * MIB) } }), diskWith({})]
+    const folder = source.root.entries.get('a')
+    assert.ok(folder?.kind === 'folder')
+    const file = folder.entries.get('1')
+    assert.ok(file?.kind === 'file')
+    const onBroken = () => {
+      file.content = bytesOf('longer, so that all that follows has moved')
+    }
+    const first = await transfer({ source, target, sending: { onBroken }, breaks: [{ recordsMax: 120 }] })
+    assert.deepEqual([first.sender, first.recipient], ['ERR_TRANSFER_CHANGED', 'ERR_TRANSFER_CHANGED'])
+    const second = await transfer({ source, target })
+    assert.deepEqual([second.sender, second.recipient], ['ok', 'ok'])
+    assert.deepEqual(treeIn(target), treeIn(source))
+  })
+
   it('leaves nothing of files that are gone from the source since', async () => {
     const [source, target] = [diskWith({ a: { b: { c: 'x' }, d: 'old', e: noise(3 * MIB) } }), diskWith({})]
     const first = await transfer({ source, target, receiving: stopAt(2 * MIB) })
