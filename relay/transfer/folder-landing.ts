@@ -19,6 +19,7 @@ import { headsIn } from './heads.ts'
 import { createArrival, type Arrival, type Landing } from './landing.ts'
 import { place, sweep } from './place.ts'
 import { distinguishes, HEADS_NAME, hiddenName, readWhole, TREE_NAME, WHOLE_NAME } from './hidden.ts'
+import { holdHidden, type Gathering } from './gathering.ts'
 
 /** Read of a file that is there already at once, bytes. */
 const READ_BYTES = 1024 * 1024
@@ -36,21 +37,24 @@ export const openFolderLanding = async (
   effects: TransferEffects,
   offer: Offer,
   target: HeldFolder,
-  { mayReplace, resume }: Decision,
+  decision: Decision,
 ): Promise<Landing> => {
-  const hidden = await target.makeFolder(hiddenName(offer), true)
-  if (!(await hidden.isOwn())) {
-    await hidden.close()
-    const text = `${hiddenName(offer)} is there and belongs to others: remove it`
-    throw new TransferError('ERR_TRANSFER_DISK', text)
-  }
-  let unlock: () => void
+  const gathering = await holdHidden(target, offer)
   try {
-    unlock = await hidden.lock()
+    return await landIn(effects, offer, target, gathering, decision)
   } catch (fault) {
-    await hidden.close()
+    await gathering.release()
     throw fault
   }
+}
+
+const landIn = async (
+  effects: TransferEffects,
+  offer: Offer,
+  target: HeldFolder,
+  { hidden, release }: Gathering,
+  { mayReplace, resume }: Decision,
+): Promise<Landing> => {
   if (!resume) {
     for (const name of [WHOLE_NAME, HEADS_NAME, TREE_NAME]) await hidden.remove(name)
   }
@@ -148,8 +152,9 @@ export const openFolderLanding = async (
     await closeOpen()
     await heads.close()
     await tree.close()
-    unlock()
-    await hidden.close()
+    await release()
+    // Of what was refused at once there is nothing to go on with.
+    if (!whole && headsLength === 0) await target.remove(hiddenName(offer))
   }
 
   try {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CommandError } from '../../effects/command-error.ts'
 import { createSimRandom } from '../../sim/random.ts'
-import type { SimDisk } from '../../sim/folders.ts'
+import { simFile, type SimDisk } from '../../sim/folders.ts'
 import type { SimStreamsOptions } from '../../sim/streams.ts'
 import { receiveThrough, type Proposal, type ReceiveOptions } from './receive.ts'
 import { sendThrough, type SendOptions } from './send.ts'
@@ -135,14 +135,12 @@ describe('an interrupted transfer', () => {
   })
 
   it('is over for both when files change between two connections, and can be begun again', async () => {
-    const [source, target] = [diskWith({ a: { '1': 'x', '2': noise(12 * MIB) } }), diskWith({})]
+    const [source, target] = [diskWith({ a: { '1': 'xy', '2': 'z', '3': noise(12 * MIB) } }), diskWith({})]
     const folder = source.root.entries.get('a')
     assert.ok(folder?.kind === 'folder')
-    const file = folder.entries.get('1')
-    assert.ok(file?.kind === 'file')
-    const onBroken = () => {
-      file.content = bytesOf('longer, so that all that follows has moved')
-    }
+    const { entries } = folder
+    // What follows them has not moved.
+    const onBroken = () => void entries.set('1', simFile(bytesOf('x'))).set('2', simFile(bytesOf('yz')))
     const first = await transfer({ source, target, sending: { onBroken }, breaks: [{ recordsMax: 120 }] })
     assert.deepEqual([first.sender, first.recipient], ['ERR_TRANSFER_CHANGED', 'ERR_TRANSFER_CHANGED'])
     const second = await transfer({ source, target })
@@ -158,6 +156,17 @@ describe('an interrupted transfer', () => {
     const { sender, recipient } = await transfer({ source: now, target })
     assert.deepEqual([sender, recipient], ['ok', 'ok'])
     assert.deepEqual(treeIn(target), treeIn(now))
+  })
+
+  it('leaves nothing of a file that is shorter in the source since', async () => {
+    const parts = { b: noise(3 * MIB), d: noise(3 * MIB) }
+    const target = diskWith({})
+    await transfer({ source: diskWith({ a: { ...parts, c: 'long' } }), target, receiving: stopAt(4 * MIB) })
+    const source = diskWith({ a: { ...parts, c: 'x' } })
+    const { sender, recipient, moved } = await transfer({ source, target })
+    assert.deepEqual([sender, recipient], ['ok', 'ok'])
+    assert.ok((moved[0] ?? 0) < 5 * MIB)
+    assert.deepEqual(treeIn(target), treeIn(source))
   })
 
   it('begins anew when the recipient says so', async () => {
