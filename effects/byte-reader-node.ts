@@ -43,7 +43,8 @@ export const createSocketReader: CreateByteReader = (connection, bytesMax) => {
   }
   return {
     async take(length) {
-      while (end - start < length) {
+      for (;;) {
+        if (end - start >= length) break
         if (!hasRoom() || start + length > room - READ_BYTES) moveUp()
         // What came before the end is still here.
         if (socket.readableEnded || socket.destroyed) return undefined

@@ -6,9 +6,11 @@ import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
 import { plainHost } from './plain-host.ts'
 
+/** Connections of one server, unless it says otherwise. */
+const CONNECTIONS_MAX = 2048
+
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 const LIMITS = {
-  connections: 2048,
   /** A `code` of 12 KiB in the query has to fit. */
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
@@ -31,18 +33,19 @@ const DRAIN_MS = 5_000
  * Serves until closed; closing lets requests under way end.
  * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
+ * @param connectionsMax more at once are turned away
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
   fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
   idleMs = IDLE_MS,
+  connectionsMax: number = CONNECTIONS_MAX,
 ): Promise<Listener> => {
-  const { connections, ...serverOptions } = LIMITS
   const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
     fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
-  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions }) as Server
-  server.maxConnections = connections
+  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions: LIMITS }) as Server
+  server.maxConnections = connectionsMax
   server.timeout = idleMs
   const underWay = new Set<ServerResponse>()
   server.on('request', (_, response: ServerResponse) => {

@@ -224,7 +224,7 @@ describe('requests', () => {
         const problem = (await answer.json()) as { code?: string; channel?: string }
         if (answer.status === 200) return assert.ok(problem.channel)
         assert.ok(
-          answer.status >= 400 && answer.status < 500 && /^ERR_/.test(problem.code ?? ''),
+          answer.status >= 400 && answer.status < 500 && problem.code?.startsWith('ERR_'),
           JSON.stringify(problem),
         )
       }),

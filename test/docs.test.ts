@@ -28,6 +28,7 @@ const runElsewhere = [
   'npm run bench -- contracts',
   'npm run bench -- graphql',
   'npm run bench -- indexer',
+  'npm run bench -- relay',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts
@@ -37,7 +38,7 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped, or until a later command of the page ends it: those run beside it. */
-const serves = /chrove -- (vendor serve|directory serve|proxy|relay serve|send) ?/
+const serves = /(chrove -- (vendor serve|directory serve|proxy|relay serve|send)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
