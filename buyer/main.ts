@@ -11,6 +11,7 @@ import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { vendorDesk } from '../vendor/cli/desk.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
 import { addRelayCommands } from '../relay/cli/index.ts'
+import { addTransferCommands } from '../relay/transfer/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { createNativeJose } from '../vendor/native-jose.ts'
 import { addBuyerCommands } from './cli/program.ts'
@@ -28,4 +29,5 @@ await runProcess((program, context) => {
     openers: [evmRails, nanoRails],
   })
   addRelayCommands(program, context)
+  addTransferCommands(program, context)
 })

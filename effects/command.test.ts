@@ -46,9 +46,12 @@ const run = async (
       },
       terminal: {
         out: async (text) => void (out += text),
-        outBytes: () => Promise.reject(new Error('nothing here but text')),
         err: (text) => (err += text),
         interactive: false,
+        input: () => {
+          throw new Error('not interactive')
+        },
+        ask: () => Promise.reject(new Error('not interactive')),
         askSecret: () => Promise.reject(new Error('not interactive')),
         confirm: () => Promise.reject(new Error('not interactive')),
       } as Session['terminal'],

@@ -24,6 +24,9 @@ export type ProtocolErrorCode =
   | 'ERR_OFFERS_SHAPE'
   | 'ERR_OFFERS_KEY'
   | 'ERR_OFFERS_HOST'
+  /** A name that a recipient must not take, or a transfer that is not as told. */
+  | 'ERR_TRANSFER_NAME'
+  | 'ERR_TRANSFER_SHAPE'
   | 'ERR_RECORD'
   | 'ERR_PAKE_SHARE'
   | 'ERR_CODE_WORDS'

@@ -1,4 +1,5 @@
 /** Chrove's command line inside this process: the same commands as `chrove`, their JSON answers as values. */
+import { Readable } from 'node:stream'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { addVendorClaimCommand } from '../gateway/cli/claim.ts'
 import { vendorDesk } from '../vendor/cli/desk.ts'
@@ -43,10 +44,11 @@ export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }
     onErr = onSaid,
   ): Promise<number> => {
     const terminal: Terminal = {
-      out: async (text) => onOut(text),
-      outBytes: async (bytes) => onOut(Buffer.from(bytes).toString()),
+      out: async (result) => onOut(String(result)),
       err: onErr,
       interactive: false,
+      input: () => Readable.from([]),
+      ask: () => Promise.reject(new Error('nobody is here to be asked')),
       askSecret: () => Promise.reject(new Error('nobody is here to be asked')),
       confirm: () => Promise.resolve(false),
     }

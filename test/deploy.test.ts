@@ -491,9 +491,10 @@ describe('--verify', () => {
 /** Nobody is there. */
 const silent: Terminal = {
   out: async () => {},
-  outBytes: async () => {},
   err: () => {},
   interactive: false,
+  input: () => assert.fail('read'),
+  ask: () => assert.fail('asked'),
   askSecret: () => assert.fail('asked'),
   confirm: () => assert.fail('asked'),
 }

@@ -40,8 +40,8 @@ const runElsewhere = [
   howToSet('ETHERSCAN_API_KEY'),
   'npm run deploy -- --network sepolia --verify',
 ]
-/** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /(chrove -- (vendor serve|directory serve|proxy)|relay -- serve) ?/
+/** Goes on until it is stopped, or until a later command of the page ends it: those run beside it. */
+const serves = /(chrove -- (vendor serve|directory serve|proxy|relay serve|send)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
@@ -72,6 +72,7 @@ before(async () => {
   keystore = { LOCALHOST_RPC_URL: anvil.url, SEPOLIA_RPC_URL: node.url, DEPLOYER_PRIVATE_KEY: chain.accounts[0] ?? '' }
   nodeOfPage = { 'docs/deploy.md': anvil.url }
   const directoryPort = await freePort()
+  const relayPort = await freePort()
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
@@ -79,6 +80,8 @@ before(async () => {
     ['./my-', `${folder}/my-`],
     [':4350', `:${directoryPort}`],
     ['--port 4350', `--port ${directoryPort}`],
+    [':4370', `:${relayPort}`],
+    ['--port 4370 --ports 4371', `--port ${relayPort} --ports 0`],
     ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),
   ]
 })
@@ -114,6 +117,7 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
   const replaced = node === undefined ? examples : [['http://127.0.0.1:8545', node] as const, ...examples]
   let orderId = ''
   let registry = ''
+  let code = ''
   try {
     for (const line of lines) {
       if (runElsewhere.includes(line)) continue
@@ -121,11 +125,15 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
       const command = replaced
         .reduce((text, [from, to]) => text.replaceAll(from, to), line)
         .replaceAll('ORDER', orderId)
+        .replaceAll('receive CODE', `receive ${code}`)
         .replaceAll('--registry REGISTRY', `--registry ${registry}`)
       if (name !== undefined && value !== undefined) {
         environment[name] = replaced.reduce((text, [from, to]) => text.replaceAll(from, to), value.replaceAll("'", ''))
-      } else if (serves.test(line)) serving.push(await serve(command, environment))
-      else {
+      } else if (serves.test(line)) {
+        const { child, told } = await serve(command, environment)
+        serving.push(child)
+        code = /^Code: (.*)$/m.exec(told)?.[1] ?? code
+      } else {
         const output = await run(command, environment, line)
         orderId = /0x[0-9a-f]{8,64}(?=\s)/.exec(output)?.[0] ?? orderId
         registry = /^registry +(0x[0-9a-f]{40})$/m.exec(output)?.[1] ?? registry
@@ -133,7 +141,7 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
     }
   } finally {
     for (const child of serving) {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
     }
   }
 }
@@ -152,18 +160,18 @@ async function run(command: string, environment: NodeJS.ProcessEnv, shown: strin
   return output
 }
 
-/** Resolves when it has said that it serves. */
-async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<ChildProcess> {
+/** Resolves when it has said that it serves, with that. */
+async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; told: string }> {
   const child = start(command, environment)
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  let told = ''
   await new Promise<void>((resolve, reject) => {
-    let told = ''
     child.stdout?.on('data', (chunk: Buffer) => {
       told += chunk.toString()
-      if (told.includes('Ctrl-C')) resolve()
+      if (told.includes('Ctrl-C') || /^Code: .*\n/m.test(told)) resolve()
     })
     child.once('close', () => reject(new Error(`${command} ended: ${said}`)))
   })
-  return child
+  return { child, told }
 }

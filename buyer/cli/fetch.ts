@@ -137,7 +137,7 @@ const fetched = async (
     if (output === undefined && isJson) body = await wholeBody(answer)
     else {
       const file = output === undefined ? undefined : await userFiles.begin(output)
-      const write = file ? file.write : (piece: Uint8Array) => terminal.outBytes(piece)
+      const write = file ? file.write : (piece: Uint8Array) => terminal.out(piece)
       try {
         await flow(answer, write, file && !isJson ? say : undefined)
       } catch (error) {

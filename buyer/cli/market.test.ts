@@ -35,9 +35,12 @@ const chrove = async (...args: readonly string[]): Promise<Run> => {
   let err = ''
   const terminal: Terminal = {
     out: async (text) => void (out += text),
-    outBytes: () => Promise.reject(new Error('nothing here but text')),
     err: (text) => void (err += text),
     interactive: false,
+    input: () => {
+      throw new Error('nobody is here')
+    },
+    ask: () => Promise.reject(new Error('nobody is here')),
     askSecret: () => Promise.reject(new Error('nobody is here')),
     confirm: () => Promise.resolve(false),
   }
