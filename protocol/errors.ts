@@ -16,6 +16,10 @@ export type ProtocolErrorCode =
   | 'ERR_SEALED_FILE'
   | 'ERR_SIGNED_ORDER_SHAPE'
   | 'ERR_RECORD'
+  | 'ERR_UUID'
+  | 'ERR_STATEMENT'
+  | 'ERR_RECORD_UNTRUSTED'
+  | 'ERR_PEER_HANDSHAKE'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {
