@@ -1,9 +1,12 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
+import { plainHost } from './plain-host.ts'
+import type { Upgrade } from './web-socket-server.ts'
 
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 const LIMITS = {
@@ -26,20 +29,39 @@ const IDLE_MS = 120_000
 /** Requests under way get so long to end when a server closes, milliseconds. */
 const DRAIN_MS = 5_000
 
+export interface Upgrading {
+  readonly upgrade: Upgrade
+  /** Connections at once; 2048 for a server that upgrades none. */
+  readonly connectionsMax: number
+}
+
 /**
- * Serves until closed; closing lets requests under way end.
+ * Serves until closed; closing lets requests under way end, and breaks off connections that were upgraded.
+ * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
+ * @param upgrading without it no request to upgrade is heard
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
   idleMs = IDLE_MS,
+  upgrading?: Upgrading,
 ): Promise<Listener> => {
   const { connections, ...serverOptions } = LIMITS
-  const server = createAdaptorServer({ fetch, hostname: host, serverOptions }) as Server
-  server.maxConnections = connections
+  const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
+    fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
+  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions }) as Server
+  server.maxConnections = upgrading?.connectionsMax ?? connections
   server.timeout = idleMs
+  const upgraded = new Set<Duplex>()
+  if (upgrading) {
+    server.on('upgrade', (request, connection: Duplex, head) => {
+      upgraded.add(connection)
+      connection.once('close', () => upgraded.delete(connection))
+      upgrading.upgrade(request, connection, head)
+    })
+  }
   const underWay = new Set<ServerResponse>()
   server.on('request', (_, response: ServerResponse) => {
     underWay.add(response)
@@ -63,6 +85,7 @@ export const serveHttp = async (
           resolve()
         })
         server.closeIdleConnections()
+        for (const connection of upgraded) connection.destroy()
         // Else the connection would stay open for a next request that is never answered.
         for (const response of underWay) response.shouldKeepAlive = false
       }),

@@ -42,9 +42,14 @@ export interface Network {
    * Accepts TCP connections until closed.
    * @param address port 0 lets the system choose
    * @param accept gets each connection with the peer's address
+   * @param connectionsMax more at once are turned away; 4096 unless it is given
    * @throws NetworkError
    */
-  listen(address: Address, accept: (connection: Duplex, peer: Address) => void): Promise<Listener>
+  listen(
+    address: Address,
+    accept: (connection: Duplex, peer: Address) => void,
+    connectionsMax?: number,
+  ): Promise<Listener>
 }
 
 export interface Listener {

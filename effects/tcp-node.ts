@@ -3,6 +3,7 @@ import { lookup } from 'node:dns'
 import { connect, createServer, isIP, type LookupFunction, type Socket } from 'node:net'
 import { toNetworkError } from './network-fault.ts'
 import { type Address, type AllowIp, type Listener, type Network, NetworkError } from './network.ts'
+import { plainHost } from './plain-host.ts'
 import { type SocksCredentials, socksHandshake } from './socks-client.ts'
 
 export interface Proxy {
@@ -13,7 +14,7 @@ export interface Proxy {
 /** Connects before the signal aborts. */
 export type Dial = (address: Address, signal: AbortSignal, allow?: AllowIp) => Promise<Socket>
 
-/** More open connections than this on one listener are turned away: each costs memory whoever opens it. */
+/** More open connections than this on one listener are turned away, unless it says otherwise: each costs memory. */
 const LISTEN_CONNECTIONS_MAX = 4096
 
 export const dialDirect: Dial = (address, signal, allow) =>
@@ -77,7 +78,7 @@ const lookupAllowed =
       return allowed.length === 0 ? callback(forbidden(), []) : callback(null, allowed)
     })
 
-export const listen: Network['listen'] = (address, accept) =>
+export const listen: Network['listen'] = (address, accept, connectionsMax = LISTEN_CONNECTIONS_MAX) =>
   new Promise((resolve, reject) => {
     const open = new Set<Socket>()
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -87,9 +88,9 @@ export const listen: Network['listen'] = (address, accept) =>
       if (remoteAddress === undefined || remotePort === undefined) return socket.destroy()
       open.add(socket)
       socket.once('close', () => open.delete(socket))
-      return accept(socket, { host: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: remotePort })
+      return accept(socket, { host: plainHost(remoteAddress), port: remotePort })
     })
-    server.maxConnections = LISTEN_CONNECTIONS_MAX
+    server.maxConnections = connectionsMax
     server.once('error', (fault) => reject(toNetworkError(fault)))
     server.listen({ host: address.host, port: address.port }, () => {
       // Running out of file descriptors while accepting is a passing fault of a server that stands.
