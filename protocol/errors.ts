@@ -20,6 +20,9 @@ export type ProtocolErrorCode =
   | 'ERR_STATEMENT'
   | 'ERR_RECORD_UNTRUSTED'
   | 'ERR_PEER_HANDSHAKE'
+  | 'ERR_PAKE_SHARE'
+  | 'ERR_CODE_WORDS'
+  | 'ERR_HELLO'
 
 /** A message is refused. The text says what is wrong with it and holds none of it. */
 export class ProtocolError extends Error {

@@ -70,3 +70,18 @@ export const RENDEZVOUS_MESSAGE_BYTES_MAX = 8 * 1024
 
 /** Addresses of its own that a client shares at once: each costs its peer an attempt. */
 export const CANDIDATES_MAX = 8
+
+/** Name of a relay's channel, characters: people say it aloud. */
+export const CHANNEL_NAME_LENGTH_MAX = 32
+
+/** Connections of one channel; more only help where each is slowed down by itself. */
+export const CHANNEL_STREAMS_MAX = 8
+
+/** A request to a relay: the longest has `y` of P-521 (133 bytes) and `hh_k` (96), all in base64url. */
+export const RELAY_REQUEST_BYTES_MAX = 2048
+
+/** An answer of a relay, bytes: a state has all fields of a channel, and problems have a sentence. */
+export const RELAY_ANSWER_BYTES_MAX = 16 * 1024
+
+/** How long a relay may keep a request that waits for news, milliseconds: below what proxies and home routers cut off. */
+export const RELAY_WAIT_MS_MAX = 25_000

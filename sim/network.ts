@@ -52,7 +52,7 @@ export const createSimNetwork = (parts: InternetParts): SimNetwork => {
         ip: machine.ip,
         fetch: (request, limits) => exchange(internet, caller, request, limits),
         connect: (...parameters) => connect(internet, caller, ...parameters),
-        listen: (...parameters) => listen(internet, caller, ...parameters),
+        listen: (address, accept) => listen(internet, caller, address, accept),
         serve: (port, handler) => {
           if (machine.ports.has(port)) throw new NetworkError('ERR_NETWORK_ADDRESS_IN_USE', 'the port is in use')
           return occupy(machine, port, { life, handler })
