@@ -92,13 +92,13 @@ describe('WebSockets that come in', () => {
     const { port, sockets, closed } = await serve(t)
     const socket = await raw(t, port)
     socket.pause()
-    let isOver = false
-    void closed.then(() => (isOver = true))
-    for (let sent = 0; !isOver && sent < 100_000; sent++) {
+    const over = new AbortController()
+    void closed.then(() => over.abort())
+    for (let sent = 0; !over.signal.aborted && sent < 100_000; sent++) {
       sockets[0]?.send('x'.repeat(4096))
       if (sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
-    assert.ok(isOver)
+    assert.ok(over.signal.aborted)
   })
 
   it('stand any bytes', async (t) => {

@@ -176,7 +176,8 @@ export const createHub = (parts: HubParts, settings: RendezvousSettings): Hub =>
         const { request, addresses } = message
         const statement = readStatement(requestSchema, request)
         const shared = readStatement(addressesSchema, addresses)
-        const isOne = shared.request === statement.request && shared.from === statement.from && shared.to === statement.to
+        const isOne =
+          shared.request === statement.request && shared.from === statement.from && shared.to === statement.to
         const isHere = statement.server === settings.server && shared.server === settings.server
         const isWhole = isOne && isHere && shared.hide === statement.hide
         requireRecent(statement.ts, nowSeconds(clock))
@@ -208,7 +209,8 @@ export const createHub = (parts: HubParts, settings: RendezvousSettings): Hub =>
   }
 
   const block = async (client: Client, uuid: string): Promise<void> => {
-    if (client.blocked.size >= BLOCKS_MAX && !client.blocked.has(uuid)) return refuse(client.connection, 'ERR_BLOCKS_FULL')
+    if (client.blocked.size >= BLOCKS_MAX && !client.blocked.has(uuid))
+      return refuse(client.connection, 'ERR_BLOCKS_FULL')
     client.blocked.add(uuid)
     await store.block(client.uuid, uuid)
     client.tell({ type: 'blocked', uuid, blocked: true })

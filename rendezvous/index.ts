@@ -3,6 +3,7 @@
  * with who talks to whom and from where, and with nothing else: what clients believe of each other they have signed.
  * @see SEED 002; DESIGN 10
  */
+import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import { createRateLimit } from '../effects/rate-limit.ts'
@@ -11,6 +12,8 @@ import type { SqlStore } from '../effects/store.ts'
 import type { AcceptSocket } from '../effects/web-socket-server.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { clientHost, placeOf } from '../protocol/place.ts'
+import { CODE_ENTROPY_BYTES, drawWords, formatCode } from '../protocol/relay/code.ts'
+import type { RelayPlace } from '../protocol/rendezvous/messages.ts'
 import { createRendezvousHttp } from './http.ts'
 import { createHub } from './hub.ts'
 import { createRendezvousMetrics } from './metrics.ts'
@@ -40,15 +43,23 @@ export interface Rendezvous {
 }
 
 const MINUTE_MS = 60_000
+/** A name that nobody else comes upon. */
+const CHANNEL_NAME_BYTES = 12
 const CONNECT_PATH = '/connect'
 
 /** @throws what opening the database throws */
-export const createRendezvous = async (effects: RendezvousEffects, settings: RendezvousSettings): Promise<Rendezvous> => {
+export const createRendezvous = async (
+  effects: RendezvousEffects,
+  settings: RendezvousSettings,
+): Promise<Rendezvous> => {
   const { clock, log } = effects
   const store = await openRendezvousStore(effects.sql.dialect('rendezvous'))
   const metrics = createRendezvousMetrics()
   const registry = await createRegistry({ ...effects, store }, settings)
-  const hub = createHub({ ...effects, store, metrics, relayPlace: () => undefined }, settings)
+  const hub = createHub(
+    { ...effects, store, metrics, relayPlace: relayPlaces(effects.random, settings.relay) },
+    settings,
+  )
   const trusted = new Set(settings.trustedProxies.map(placeOf))
   const limitOf = (most: number) => createRateLimit(clock, most, MINUTE_MS)
   const connects = limitOf(settings.connectsPerMinute)
@@ -104,3 +115,12 @@ export const createRendezvous = async (effects: RendezvousEffects, settings: Ren
     },
   }
 }
+
+/** Makes up a channel of its own for each connection request. */
+const relayPlaces =
+  (random: Random, url: string | undefined): (() => RelayPlace | undefined) =>
+  () => {
+    if (url === undefined) return undefined
+    const channel = bytesToHex(random.bytes(CHANNEL_NAME_BYTES))
+    return { url, code: formatCode({ channel, words: drawWords(random.bytes(CODE_ENTROPY_BYTES)) }) }
+  }

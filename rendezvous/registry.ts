@@ -51,7 +51,10 @@ export const createRegistry = async (
     await verifyOldKey(jose, body, current.key)
     const { length } = await store.history(uuid)
     if (length >= REGISTRATION_VERSIONS_MAX) {
-      throw new RendezvousError('ERR_VERSIONS_FULL', `a client has at most ${REGISTRATION_VERSIONS_MAX} keys in its life`)
+      throw new RendezvousError(
+        'ERR_VERSIONS_FULL',
+        `a client has at most ${REGISTRATION_VERSIONS_MAX} keys in its life`,
+      )
     }
     if (!(await store.change(uuid, current.version, version, key, body))) throw outdated(version)
   }
@@ -60,7 +63,9 @@ export const createRegistry = async (
     async put(uuid, body) {
       const registration = await openRegistration(jose, body)
       if (registration.uuid !== uuid || registration.server !== server) {
-        throw new RendezvousError('ERR_REGISTRATION_OTHER', `what was signed is not for this UUID at ${server}`, { server })
+        throw new RendezvousError('ERR_REGISTRATION_OTHER', `what was signed is not for this UUID at ${server}`, {
+          server,
+        })
       }
       const current = await store.find(uuid)
       const known = current && (await store.history(uuid))

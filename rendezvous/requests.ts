@@ -14,7 +14,13 @@ import type {
   ServerMessage,
   SharedAddresses,
 } from '../protocol/rendezvous/messages.ts'
-import { beginRequest, type RequestAct, type RequestInput, requestLife, type RequestState } from '../protocol/rendezvous/request-life.ts'
+import {
+  beginRequest,
+  type RequestAct,
+  type RequestInput,
+  requestLife,
+  type RequestState,
+} from '../protocol/rendezvous/request-life.ts'
 import { createDeadlines } from './deadlines.ts'
 import type { RendezvousMetrics } from './metrics.ts'
 import type { RendezvousSettings } from './settings.ts'
@@ -87,7 +93,11 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
     if (pending) follow(id, pending, requestLife[pending.state][input])
   }
 
-  const follow = (id: string, pending: Pending, { next, acts }: { next: RequestState; acts: readonly RequestAct[] }) => {
+  const follow = (
+    id: string,
+    pending: Pending,
+    { next, acts }: { next: RequestState; acts: readonly RequestAct[] },
+  ) => {
     pending.state = next
     for (const act of acts) perform[act](pending, id)
     if (next !== 'over') return

@@ -9,7 +9,10 @@ export const rendezvousSettingsSchema = z.strictObject({
   /** The URL that clients are given; they sign it, so that what they sign is good here only. */
   server: serverNameSchema,
   /** Relay for those who hide or find no direct way; without one they are told of none. */
-  relay: z.url({ protocol: /^https?$/ }).max(256).optional(),
+  relay: z
+    .url({ protocol: /^https?$/ })
+    .max(256)
+    .optional(),
   /** Addresses of reverse proxies whose `X-Forwarded-For` is believed; no one else's is. */
   trustedProxies: z.array(z.string().refine((text) => parseIp(text) !== undefined)).default([]),
   /** How long a target may take to answer, seconds; and how long one with uniform answers always takes. */

@@ -70,7 +70,12 @@ export const openRendezvousStore = async (dialect: Dialect): Promise<RendezvousS
     },
 
     async history(uuid) {
-      const rows = await db.selectFrom('registrations').select('body').where('uuid', '=', uuid).orderBy('version').execute()
+      const rows = await db
+        .selectFrom('registrations')
+        .select('body')
+        .where('uuid', '=', uuid)
+        .orderBy('version')
+        .execute()
       return rows.map(({ body }) => JSON.parse(body) as RegistrationBody)
     },
 
@@ -83,7 +88,10 @@ export const openRendezvousStore = async (dialect: Dialect): Promise<RendezvousS
           .onConflict((conflict) => conflict.doNothing())
           .executeTakeFirst()
         if (numInsertedOrUpdatedRows !== 1n) return false
-        await tx.insertInto('registrations').values({ uuid, version, body: JSON.stringify(body) }).execute()
+        await tx
+          .insertInto('registrations')
+          .values({ uuid, version, body: JSON.stringify(body) })
+          .execute()
         return true
       }),
 
@@ -96,7 +104,10 @@ export const openRendezvousStore = async (dialect: Dialect): Promise<RendezvousS
           .where('version', '=', before)
           .executeTakeFirst()
         if (numUpdatedRows !== 1n) return false
-        await tx.insertInto('registrations').values({ uuid, version, body: JSON.stringify(body) }).execute()
+        await tx
+          .insertInto('registrations')
+          .values({ uuid, version, body: JSON.stringify(body) })
+          .execute()
         return true
       }),
 

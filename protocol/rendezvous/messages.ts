@@ -90,7 +90,7 @@ const relaySchema = z.object({
 
 export type RelayPlace = z.infer<typeof relaySchema>
 
-export const REFUSAL_CODES = [
+const REFUSAL_CODES = [
   /** The message is not one of these, or not one for now. */
   'ERR_MESSAGE',
   /** The signature is not that of the registered key, or not for this challenge. */

@@ -85,7 +85,11 @@ describe('a registration', () => {
   it('that is any JSON at all is refused with a code', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (payload) => {
-        const byNewKey = { payload: base64url.encode(Buffer.from(payload)), protected: 'eyJhbGciOiJSUzI1NiJ9', signature: 'AA' }
+        const byNewKey = {
+          payload: base64url.encode(Buffer.from(payload)),
+          protected: 'eyJhbGciOiJSUzI1NiJ9',
+          signature: 'AA',
+        }
         await assert.rejects(openRegistration(jose, { byNewKey }), { code: 'ERR_STATEMENT' })
       }),
     )

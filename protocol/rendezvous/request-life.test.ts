@@ -39,7 +39,10 @@ describe('the life of a connection request', () => {
         (step, input) => requestLife[step.next][input],
         beginRequest({ isReachable: true, isUniform: true }),
       )
-      assert.deepEqual(acts.filter((act) => act === 'deny-source'), [])
+      assert.deepEqual(
+        acts.filter((act) => act === 'deny-source'),
+        [],
+      )
       assert.ok(requestLife[next]['window-over'].acts.some((act) => act === 'deny-source'))
     }
     assert.deepEqual(live(false, true).acts, ['deny-source'])
@@ -59,7 +62,9 @@ describe('the life of a connection request', () => {
         assert.ok(count('tell-target') <= 1)
         // No address without consent.
         if (count('exchange') > 0) assert.ok(isReachable && happens.includes('accept'))
-        const refusedAt = happens.findIndex((input) => input === 'deny' || input === 'target-gone' || input === 'cancel')
+        const refusedAt = happens.findIndex(
+          (input) => input === 'deny' || input === 'target-gone' || input === 'cancel',
+        )
         const acceptedAt = happens.indexOf('accept')
         if (refusedAt !== -1 && (acceptedAt === -1 || refusedAt < acceptedAt)) assert.equal(count('exchange'), 0)
       }),

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { ProtocolError } from '../errors.ts'
 import { thumbprintOf } from '../keys.ts'
 
-export const UUID_BYTES = 16
+const UUID_BYTES = 16
 
 /** Versions 4 and 8 of the RFC's variant: the others tell when or on which machine they were made. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[48][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

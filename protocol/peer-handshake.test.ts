@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { createNativeAead } from '../../effects/aead-node.ts'
-import { largeRsaKey, rsaKeyPair } from '../../sim/rsa-keys.ts'
-import { createJose } from '../jose.ts'
-import { publicKeyOf, type RsaKeyPair } from '../keys.ts'
-import { createPortableAead } from '../relay/aead.ts'
+import { largeRsaKey, rsaKeyPair } from '../sim/rsa-keys.ts'
+import { createJose } from './jose.ts'
+import { publicKeyOf, type RsaKeyPair } from './keys.ts'
+import { createPortableAead } from './relay/aead.ts'
 import {
   answerAsTarget,
   beginAsSource,
@@ -15,7 +14,7 @@ import {
   type Meeting,
   SHARE_BYTES,
   type Side,
-} from './handshake.ts'
+} from './peer-handshake.ts'
 
 const jose = createJose()
 const [alice, bob, mallory] = [rsaKeyPair(0), rsaKeyPair(1), rsaKeyPair(2)]
@@ -29,8 +28,8 @@ const meeting: Meeting = {
 }
 
 let secrets = 0
-const tools = ({ privateKey }: RsaKeyPair, createAead = createPortableAead) => ({
-  ...{ jose, createAead, privateKey, secret: new Uint8Array(32).fill(++secrets) },
+const tools = ({ privateKey }: RsaKeyPair) => ({
+  ...{ jose, createAead: createPortableAead, privateKey, secret: new Uint8Array(32).fill(++secrets) },
 })
 
 /** Both ends, each with what it believes. @param change of what travels; undefined stays as it is */
@@ -40,7 +39,12 @@ const meet = async (
 ) => {
   const [sourceKeys = alice, targetKeys = bob] = keys
   const asked = beginAsSource(source, dialers[0], tools(sourceKeys))
-  const answered = await answerAsTarget(target, dialers[1], tools(targetKeys, createNativeAead), change('first', asked.first))
+  const answered = await answerAsTarget(
+    target,
+    dialers[1],
+    tools(targetKeys),
+    change('first', asked.first),
+  )
   assert.equal(answered.second.length, asked.secondBytes)
   const proven = await asked.check(change('second', answered.second))
   const third = await proven.third()
@@ -88,7 +92,6 @@ describe('the handshake of two clients', () => {
       fc.asyncProperty(fc.constantFrom('first', 'second', 'third'), fc.nat(), fc.nat(7), async (place, at, bit) => {
         const flip = (where: string, bytes: Uint8Array) => {
           if (where !== place) return bytes
-          // X25519 does not read the highest bit of a share; the transcript has all of them.
           const changed = bytes.slice()
           const index = at % changed.length
           changed[index] = (changed[index] ?? 0) ^ (1 << bit)
