@@ -3,6 +3,7 @@
 import { runProcess } from '../effects/command-node.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
+import { addTransferCommands } from '../relay/transfer/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { addBuyerCommands } from './cli/program.ts'
 
@@ -11,4 +12,5 @@ await runProcess((program, context) => {
   addBuyerCommands(program, context)
   addVendorCommands(program, context)
   addDirectoryCommands(program, context)
+  addTransferCommands(program, context)
 })

@@ -47,6 +47,10 @@ const run = async (
         out: async (text) => void (out += text),
         err: (text) => (err += text),
         interactive: false,
+        input: () => {
+          throw new Error('not interactive')
+        },
+        ask: () => Promise.reject(new Error('not interactive')),
         askSecret: () => Promise.reject(new Error('not interactive')),
         confirm: () => Promise.reject(new Error('not interactive')),
       } as Session['terminal'],

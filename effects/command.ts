@@ -121,7 +121,9 @@ export const runCommandLine = async (
       return await fail({ code: 'ERR_USAGE', message: message.replace(/^error: /, ''), exitCode: EXIT_CODES.usage })
     }
     if (world.signal.aborted) {
-      const message = 'interrupted; nothing that was paid for is lost'
+      // Some commands have more to say than that.
+      const isSaid = error instanceof CommandError && error.code === 'ERR_INTERRUPTED' && error !== world.signal.reason
+      const message = isSaid ? error.message : 'interrupted; nothing that was paid for is lost'
       return await fail({ code: 'ERR_INTERRUPTED', message, exitCode: EXIT_CODES.interrupted })
     }
     const failure = failureOf(error)

@@ -12,13 +12,14 @@ const POLL_MS = 20
  */
 export const lockFile = async (path: string): Promise<() => void> => {
   for (;;) {
-    const unlock = tryLock(path)
+    const unlock = tryLockFile(path)
     if (unlock) return unlock
     await sleep(POLL_MS)
   }
 }
 
-const tryLock = (path: string): (() => void) | undefined => {
+/** As `lockFile`, without waiting. @returns undefined when another process holds the lock */
+export const tryLockFile = (path: string): (() => void) | undefined => {
   const database = new Database(path, { timeout: 0 })
   try {
     database.exec('begin exclusive')

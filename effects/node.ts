@@ -1,14 +1,20 @@
 /** All real doors of one process on Node. */
+import { createNativeAead } from './aead-node.ts'
 import { createFailoverChain, type FailoverEffects } from './chain-failover.ts'
 import { createChainRpc } from './chain-rpc.ts'
 import type { Chain } from './chain.ts'
 import { createClock, type Clock } from './clock.ts'
 import { CommandError } from './command-error.ts'
+import { createHasher, type Hasher } from './digest-node.ts'
+import { createFolders } from './folders-node.ts'
+import type { Folders } from './folders.ts'
 import type { Heads } from './heads.ts'
 import { createHeads } from './heads-node.ts'
 import { createLog, type Log } from './log.ts'
 import { createDial, createNetwork } from './network-node.ts'
 import type { Network } from './network.ts'
+import { createPacker } from './packer-node.ts'
+import type { Packer } from './packer.ts'
 import { createRandom, type Random } from './random.ts'
 import { rpcRoles } from './rpc-endpoint.ts'
 import { createFileStore, createSqlStore } from './store-node.ts'
@@ -38,6 +44,10 @@ export interface NodeEffects {
   readonly files: FileStore
   readonly sql: SqlStore
   readonly log: Log
+  readonly aead: typeof createNativeAead
+  readonly folders: Folders
+  readonly packer: Packer
+  createHasher(): Hasher
 }
 
 const missingChain: Chain = {
@@ -72,6 +82,10 @@ export const createNodeEffects = ({
     heads: createHeads(base, createDial(connecting), heads),
     files: createFileStore(home),
     sql: createSqlStore(home),
+    aead: createNativeAead,
+    folders: createFolders(),
+    packer: createPacker(),
+    createHasher,
   }
 }
 

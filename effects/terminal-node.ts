@@ -6,12 +6,14 @@ import { CommandError } from './command-error.ts'
 import type { Terminal } from './terminal.ts'
 
 export const createTerminal = (): Terminal => ({
-  out: (text) =>
+  out: (result) =>
     new Promise((resolve, reject) => {
-      process.stdout.write(text, (error) => (error ? reject(error) : resolve()))
+      process.stdout.write(result, (error) => (error ? reject(error) : resolve()))
     }),
   err: (text) => void process.stderr.write(text),
   interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+  input: () => process.stdin,
+  ask: (question, complete) => readLine(process.stderr, question, complete),
   askSecret: async (question) => {
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
     const typed = readLine(silent, '')
@@ -25,9 +27,14 @@ export const createTerminal = (): Terminal => ({
 })
 
 /** One line, edited where `echo` shows it. Ctrl-C and the end of input are an interruption. */
-const readLine = (echo: Writable, question: string): Promise<string> =>
+const readLine = (
+  echo: Writable,
+  question: string,
+  complete: (typed: string) => readonly string[] = () => [],
+): Promise<string> =>
   new Promise((resolve, reject) => {
-    const reader = createInterface({ input: process.stdin, output: echo, terminal: true })
+    const completer = (typed: string): [string[], string] => [[...complete(typed)], typed]
+    const reader = createInterface({ input: process.stdin, output: echo, terminal: true, completer })
     const stop = () => reject(new CommandError('ERR_INTERRUPTED', 'interrupted; nothing was done'))
     const interrupt = () => reader.close()
     // Ctrl-C comes as a key, or as a signal when it was pressed before the terminal was ours.

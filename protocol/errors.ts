@@ -15,6 +15,9 @@ export type ProtocolErrorCode =
   | 'ERR_NONCE'
   | 'ERR_SEALED_FILE'
   | 'ERR_SIGNED_ORDER_SHAPE'
+  /** A name that a recipient must not take, or a transfer that is not as told. */
+  | 'ERR_TRANSFER_NAME'
+  | 'ERR_TRANSFER_SHAPE'
   | 'ERR_RECORD'
   | 'ERR_UUID'
   | 'ERR_STATEMENT'

@@ -53,6 +53,28 @@ export const DIRECTORY_PAGE_MAX = 100
 /** UTF-16 units of one text in a directory's answer, four times what `cleanText` leaves. */
 export const DIRECTORY_TEXT_MAX = 64 * 1024
 
+/** Content in one record of a transfer, bytes: `RECORD_BYTES_MAX`, less the block's own head. */
+export const TRANSFER_BLOCK_BYTES_MAX = 64 * 1024 - 16
+
+/** What a sender may be ahead of what is acknowledged, bytes; a recipient keeps no more than this out of order. */
+export const TRANSFER_WINDOW_BYTES = 16 * 1024 * 1024
+
+/** One message of a transfer, bytes of JSON: an offer has all names at the top in it. */
+export const TRANSFER_MESSAGE_BYTES_MAX = 60 * 1024
+
+/** A name of a file or folder, bytes of UTF-8: what file systems take. */
+export const TRANSFER_NAME_BYTES_MAX = 255
+
+/** A path inside a transfer, bytes of UTF-8, and the names in it: what systems take, with room for the target before it. */
+export const TRANSFER_PATH_BYTES_MAX = 3072
+export const TRANSFER_PATH_NAMES_MAX = 128
+
+/** Prefixes that a recipient names of what it has: a changed source costs at most this part of it anew. */
+export const TRANSFER_PREFIXES_MAX = 256
+
+/** A text that is sent as such, bytes of UTF-8: it is shown and held in memory. */
+export const TRANSFER_TEXT_BYTES_MAX = 1024 * 1024
+
 /** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
 export const RECORD_BYTES_MAX = 64 * 1024
 

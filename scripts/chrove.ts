@@ -1,4 +1,5 @@
 /** Chrove's command line inside this process: the same commands as `chrove`, their JSON answers as values. */
+import { Readable } from 'node:stream'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { addBuyerCommands } from '../buyer/cli/program.ts'
@@ -41,9 +42,11 @@ export const createChrove = ({ home, passphrase, accountKey, onSaid = () => {} }
     onErr = onSaid,
   ): Promise<number> => {
     const terminal: Terminal = {
-      out: async (text) => onOut(text),
+      out: async (result) => onOut(String(result)),
       err: onErr,
       interactive: false,
+      input: () => Readable.from([]),
+      ask: () => Promise.reject(new Error('nobody is here to be asked')),
       askSecret: () => Promise.reject(new Error('nobody is here to be asked')),
       confirm: () => Promise.resolve(false),
     }

@@ -493,6 +493,8 @@ const silent: Terminal = {
   out: async () => {},
   err: () => {},
   interactive: false,
+  input: () => assert.fail('read'),
+  ask: () => assert.fail('asked'),
   askSecret: () => assert.fail('asked'),
   confirm: () => assert.fail('asked'),
 }

@@ -37,6 +37,10 @@ const chrove = async (...args: readonly string[]): Promise<Run> => {
     out: async (text) => void (out += text),
     err: (text) => void (err += text),
     interactive: false,
+    input: () => {
+      throw new Error('nobody is here')
+    },
+    ask: () => Promise.reject(new Error('nobody is here')),
     askSecret: () => Promise.reject(new Error('nobody is here')),
     confirm: () => Promise.resolve(false),
   }
