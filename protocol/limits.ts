@@ -84,6 +84,9 @@ export const REGISTRATION_BYTES_MAX = 12 * 1024
 /** Keys that a client may have had: their whole story is told to whoever asks, 12 KiB each at most. */
 export const REGISTRATION_VERSIONS_MAX = 32
 
+/** What is told of a client: all of its registrations. */
+export const CLIENT_RECORD_BYTES_MAX = 512 * 1024
+
 /** Characters of a signed statement's payload: the longest has a key of 4096 bits. */
 export const STATEMENT_TEXT_MAX = 4096
 
