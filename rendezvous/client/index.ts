@@ -45,6 +45,8 @@ export interface Connected extends PeerConnection {
 export interface RendezvousClient {
   /** Where connections are taken. */
   readonly port: number | undefined
+  /** Whether others can ask us now. */
+  isPresent(): boolean
   /**
    * Registers if needed, and is there until the signal aborts; `connect` works meanwhile.
    * @throws RendezvousClientError when it cannot be, however often it is tried
@@ -105,6 +107,7 @@ export const openRendezvousClient = async (
 
   return {
     port: doorman?.port,
+    isPresent: () => line !== undefined,
 
     async run(signal) {
       await untilRegistered(effects, () => registry.register(identity), signal)

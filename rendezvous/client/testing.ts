@@ -205,3 +205,27 @@ export const untilIt = async (isSo: () => boolean): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
+
+interface Passing {
+  pass(ms: number): Promise<void>
+}
+
+/** Lets time pass, in steps, until it is so. */
+export const passUntil = async (time: Passing, isSo: () => boolean): Promise<void> => {
+  for (let step = 0; !isSo(); step++) {
+    if (step > 500) throw new Error('it never is')
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    // Signatures are computed by other threads.
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    await time.pass(2_000)
+  }
+}
+
+/** Lets time pass until it has settled. */
+export const whilePassing = async <T>(time: Passing, work: Promise<T>): Promise<T> => {
+  let isSettled = false
+  const settle = () => void (isSettled = true)
+  work.then(settle, settle)
+  await passUntil(time, () => isSettled)
+  return work
+}
