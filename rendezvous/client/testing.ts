@@ -99,7 +99,6 @@ export const openTestPeers = async (t: TestContext, settings: Record<string, unk
       const end = () => {
         if (isOver) return
         isOver = true
-        sockets.delete(breakOff)
         setImmediate(() => events.close())
       }
       if (typeof decision === 'number') {
