@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
-import { splice } from '../effects/splice.ts'
+import type { Splice } from '../effects/splice.ts'
 import { takeBytes } from '../effects/take-bytes.ts'
 import { otherRole, type Role } from '../protocol/relay/agreement.ts'
 import { channelTable, isRefusal } from '../protocol/relay/channel.ts'
@@ -63,11 +63,12 @@ interface StaplerEffects {
   readonly random: Random
   readonly log: Log
   readonly metrics: RelayMetrics
+  readonly splice: Splice
   readonly payments?: Payments | undefined
 }
 
 export const createStapler = (
-  { clock, random, log, metrics, payments }: StaplerEffects,
+  { clock, random, log, metrics, splice, payments }: StaplerEffects,
   settings: RelaySettings,
   channels: Pick<Channels, 'find' | 'apply'>,
 ): Stapler => {

@@ -1,6 +1,6 @@
 /** A relay for tests: the real parts, on a database and a network in memory. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type Duplex, duplexPair } from 'node:stream'
 import type { TestContext } from 'node:test'
 import Database from 'better-sqlite3'
@@ -10,6 +10,10 @@ import { type Clock, createClock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import { type Network, NetworkError } from '../effects/network.ts'
 import type { Payments } from './allowance.ts'
+import { takeBytes } from '../effects/take-bytes.ts'
+import { base64url } from '../protocol/bytes.ts'
+import type { Role } from '../protocol/relay/agreement.ts'
+import { encodeHello, GREETING_BYTES, type Hello } from '../protocol/relay/hello.ts'
 import { createRelay } from './index.ts'
 import { relaySettingsSchema } from './settings.ts'
 
@@ -104,7 +108,39 @@ export const createTestRelay = async (t: TestContext, options: TestRelayOptions 
     assert.equal(status, 200, JSON.stringify(answer))
     return answer
   }
-  return { relay, database, log, doors, clientAt, post, ask, connect: clientAt('192.0.2.1').network.connect }
+  const { connect } = clientAt('192.0.2.1').network
+
+  /** A channel whose proof is opened, as far as the relay can tell: nobody had words. */
+  const proven = async (streams = 1): Promise<ProvenChannel> => {
+    const proof = Buffer.alloc(32, 5)
+    const padded = (bytes: Uint8Array) => base64url.encode(Buffer.concat([Buffer.alloc(32), bytes]))
+    const { channel, uuid: sender } = await ask('/join', { role: 'sender' })
+    await ask('/channel', { channel, uuid: sender, x: 'AAAA', streams })
+    const { uuid: recipient } = await ask('/join', { role: 'recipient', channel })
+    const hh_k = padded(createHash('sha256').update(proof).digest())
+    await ask('/channel', { channel, uuid: recipient, y: 'AAAA', hh_k, streams })
+    await ask('/channel', { channel, uuid: sender, h_k: padded(proof) })
+    return { channel: String(channel), sender: String(sender), recipient: String(recipient) }
+  }
+
+  /** Says hello; what the relay answers is left in the connection. */
+  const helloAs = async (role: Role, of: ProvenChannel, said: Partial<Hello> = {}, uuid = of[role], port = 4_400) => {
+    const connection = await connect({ port })
+    const greeting = await takeBytes(connection, GREETING_BYTES)
+    const hello = { role, stream: 0, generation: 0, channel: of.channel, ...said }
+    const bytes = encodeHello(hello, uuid, greeting)
+    connection.write(bytes)
+    return { connection, bytes }
+  }
+
+  return { relay, database, log, doors, clientAt, post, ask, connect, proven, helloAs }
+}
+
+export interface ProvenChannel {
+  readonly channel: string
+  /** Secret of the role, as the one below. */
+  readonly sender: string
+  readonly recipient: string
 }
 
 export type TestRelay = Awaited<ReturnType<typeof createTestRelay>>

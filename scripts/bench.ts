@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { benchContracts } from './bench/contracts.ts'
 import { benchGraphql } from './bench/graphql.ts'
 import { benchIndexer } from './bench/indexer.ts'
+import { benchRelay } from './bench/relay.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   vendor: benchVendor,
   indexer: benchIndexer,
   graphql: benchGraphql,
+  relay: benchRelay,
 }
 
 const usage = `Usage: npm run bench -- NAME [--json]

@@ -84,7 +84,8 @@ export const channelTable = {
   waiting: { ...before, 'recipient-joins': 'joined', share: 'offered' },
   offered: { ...before, 'recipient-joins': 'ready' },
   joined: { ...before, share: 'ready' },
-  ready: { ...before, answer: 'answered' },
+  // The recipient may find that the share is none.
+  ready: { ...before, answer: 'answered', 'wrong-words': 'burned' },
   answered: {
     ...before,
     answer: 'ERR_WRITTEN',

@@ -1,5 +1,6 @@
 /** One connection of a channel, from the hello to the secure stream. */
 import type { Duplex } from 'node:stream'
+import type { CreateByteReader } from '../../effects/byte-reader.ts'
 import type { Network, Address } from '../../effects/network.ts'
 import { NetworkError } from '../../effects/network.ts'
 import type { Random } from '../../effects/random.ts'
@@ -15,6 +16,7 @@ export interface ConnectEffects {
   readonly network: Pick<Network, 'connect'>
   readonly random: Random
   readonly aead: CreateAead
+  readonly reader?: CreateByteReader
 }
 
 export interface Connecting {
@@ -53,7 +55,7 @@ export const connectStream = async (effects: ConnectEffects, connecting: Connect
 }
 
 const meet = async (
-  { random, aead }: ConnectEffects,
+  { random, aead, reader }: ConnectEffects,
   { hello, uuid, session }: Connecting,
   connection: Duplex,
 ): Promise<SecureStream> => {
@@ -73,7 +75,8 @@ const meet = async (
     key.fill(0)
     return made
   }
-  return createSecureStream(connection, { sending: cipher(role), receiving: cipher(otherRole(role)) })
+  const ciphers = { sending: cipher(role), receiving: cipher(otherRole(role)) }
+  return createSecureStream(connection, ciphers, reader)
 }
 
 const stapled = async (connection: Duplex): Promise<void> => {

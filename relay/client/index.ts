@@ -2,6 +2,7 @@
  * Both ends of a channel: joins it, proves to the other end that the words are the same, and opens the streams between
  * them. The relay is not trusted with anything but carrying bytes.
  */
+import type { CreateByteReader } from '../../effects/byte-reader.ts'
 import type { Clock } from '../../effects/clock.ts'
 import type { Network } from '../../effects/network.ts'
 import type { Random } from '../../effects/random.ts'
@@ -33,6 +34,8 @@ export interface RelayClientEffects {
   readonly network: Pick<Network, 'fetch' | 'connect'>
   /** `createNativeAead` where there is one: records are many. */
   readonly aead: CreateAead
+  /** `createSocketReader` where connections are sockets: much faster. */
+  readonly reader?: CreateByteReader
 }
 
 export interface JoinOptions {
@@ -110,7 +113,10 @@ const joinAsSender = async (effects: RelayClientEffects, door: RelayDoor, option
   const wanted = { ...(given && { channel: given.channel }), ...(suite && { curve: suite }) }
   const joined = await door.join({ role: 'sender', ...wanted }, signal)
   const words = given?.words ?? drawWords(effects.random.bytes(CODE_ENTROPY_BYTES))
-  if (joined.curve !== (suite ?? 'p256')) throw weakened()
+  if (joined.curve !== (suite ?? 'p256') || (given && joined.channel !== given.channel)) {
+    await leave(door, joined, false)
+    throw weakened()
+  }
   const agreement = begin(effects, joined, 'sender', words)
   return {
     joined,
@@ -139,7 +145,10 @@ const joinAsRecipient = async (effects: RelayClientEffects, door: RelayDoor, opt
   const { signal } = options
   const { channel, words } = readCode(options.code ?? '')
   const joined = await door.join({ role: 'recipient', channel }, signal)
-  if (joined.channel !== channel) throw weakened()
+  if (joined.channel !== channel) {
+    await leave(door, { ...joined, channel }, false)
+    throw weakened()
+  }
   return {
     joined,
     async agree(most) {

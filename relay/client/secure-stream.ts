@@ -3,8 +3,10 @@
  * relay between them can cut it off, and nothing else.
  */
 import type { Duplex } from 'node:stream'
+import { type CreateByteReader, createByteReader } from '../../effects/byte-reader.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
-import type { Aead } from '../../protocol/relay/aead.ts'
+import { RECORD_BYTES_MAX } from '../../protocol/limits.ts'
+import { type Aead, AEAD_TAG_BYTES } from '../../protocol/relay/aead.ts'
 import { createOpener, createSealer, RECORD_HEADER_BYTES } from '../../protocol/relay/records.ts'
 import { RelayClientError } from './errors.ts'
 
@@ -36,11 +38,26 @@ export interface StreamCiphers {
   readonly receiving: Aead
 }
 
+/**
+ * Sealed and not yet taken by the system, bytes: while one process waits for its turn the next has something to do, and
+ * many records leave in one call.
+ */
+const AHEAD_BYTES = 512 * 1024
+
 /** @param connection stapled, with nothing of it read */
-export const createSecureStream = (connection: Duplex, ciphers: StreamCiphers): SecureStream => {
+export const createSecureStream = (
+  connection: Duplex,
+  ciphers: StreamCiphers,
+  createReader: CreateByteReader = createByteReader,
+): SecureStream => {
   const sealer = createSealer(ciphers.sending)
   const opener = createOpener(ciphers.receiving)
-  const { take, drop } = reader(connection)
+  const reader = createReader(connection, RECORD_BYTES_MAX + AEAD_TAG_BYTES)
+  const take = async (length: number): Promise<Uint8Array> => {
+    const bytes = await reader.take(length)
+    if (bytes === undefined) throw broken()
+    return bytes
+  }
   const room = writer(connection)
   let hasEnded = false
 
@@ -48,23 +65,23 @@ export const createSecureStream = (connection: Duplex, ciphers: StreamCiphers): 
     if (connection.destroyed) throw broken()
     // In one system call.
     connection.cork()
-    for (const piece of pieces) connection.write(piece)
+    for (const piece of pieces) connection.write(piece, room.wake)
     connection.uncork()
   }
 
   return {
     async send(record) {
       write(sealer.data(record))
-      await room()
+      await room.until(() => connection.writableLength < AHEAD_BYTES)
     },
 
     async receive() {
       if (hasEnded) return undefined
       try {
-        const header = await take(RECORD_HEADER_BYTES)
+        const header = (await take(RECORD_HEADER_BYTES)).slice()
         const record = opener.open(header, await take(opener.restLength(header)))
         hasEnded = record === undefined
-        if (hasEnded) drop()
+        if (hasEnded) reader.drop()
         return record
       } catch (error) {
         connection.destroy()
@@ -76,7 +93,7 @@ export const createSecureStream = (connection: Duplex, ciphers: StreamCiphers): 
     async end() {
       write(sealer.end())
       connection.end()
-      await room()
+      await room.until(() => connection.writableFinished)
     },
 
     close: () => void connection.destroy(),
@@ -85,43 +102,20 @@ export const createSecureStream = (connection: Duplex, ciphers: StreamCiphers): 
 
 const broken = () => new RelayClientError('ERR_STREAM_BROKEN', 'the connection broke before the end')
 
-/** Takes exactly so many bytes. Listens once for the life of the connection: records are many. */
-const reader = (connection: Duplex) => {
+/** Waits until what was written has gone so far. */
+const writer = (connection: Duplex) => {
   let wake = () => {}
   const onChange = () => wake()
-  connection.on('readable', onChange).on('end', onChange).on('close', onChange)
+  connection.on('finish', onChange).on('close', onChange)
   return {
-    /** @throws ERR_STREAM_BROKEN when there will not be so many */
-    async take(length: number): Promise<Uint8Array> {
-      for (;;) {
-        const bytes = connection.read(length) as Uint8Array | null
-        // At the end of the data a read gives what is left.
-        if (bytes !== null && bytes.length === length) return bytes
-        if (bytes !== null || connection.readableEnded || connection.destroyed) throw broken()
+    wake: onChange,
+    async until(isFarEnough: () => boolean): Promise<void> {
+      while (!isFarEnough()) {
+        if (connection.destroyed) throw broken()
         await new Promise<void>((resolve) => {
           wake = resolve
         })
       }
     },
-    /** Nothing more is of interest, and the connection can close by itself once the peer has ended. */
-    drop(): void {
-      connection.off('readable', onChange).resume()
-    },
-  }
-}
-
-/** Waits until what was written is on its way: all of it after the end, else enough to write more. */
-const writer = (connection: Duplex): (() => Promise<void>) => {
-  let wake = () => {}
-  const onChange = () => wake()
-  connection.on('drain', onChange).on('finish', onChange).on('close', onChange)
-  const isWaiting = () => (connection.writableEnded ? !connection.writableFinished : connection.writableNeedDrain)
-  return async () => {
-    while (isWaiting()) {
-      if (connection.destroyed) throw broken()
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
   }
 }

@@ -85,7 +85,7 @@ const askCode = ({ terminal }: Session): Promise<string> => {
   throw new CommandError('ERR_USAGE', 'give the code that the sender tells you')
 }
 
-const accept = async (
+export const accept = async (
   { terminal, say, confirm }: Session,
   proposal: Proposal,
   options: ReceiveCommandOptions,
@@ -110,7 +110,7 @@ const accept = async (
   return { mayReplace: existing.length > 0, resume }
 }
 
-const outputOf = async (
+export const outputOf = async (
   { terminal, say }: Session,
   received: Received,
   { stdout, out }: ReceiveCommandOptions,

@@ -1,0 +1,11 @@
+/** `chrove relay …`: running a relay from a terminal. */
+import type { Command } from 'commander'
+import type { CommandContext } from '../../effects/command.ts'
+import { addServeCommand } from './serve.ts'
+
+export const addRelayCommands = (program: Command, context: CommandContext): void => {
+  addServeCommand(
+    program.command('relay').description('carry what others send to each other, and read none of it'),
+    context,
+  )
+}
