@@ -1,5 +1,6 @@
 /** The client of a command, running as long as the command does. */
 import type { Session } from '../../effects/command.ts'
+import { NetworkError } from '../../effects/network.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { RendezvousClientError } from '../client/errors.ts'
 import type { Asking, Decision } from '../client/introductions.ts'
@@ -46,7 +47,7 @@ export const runClient = async (
     {
       ...{ server, identity, uniform, hide, hosts: address, allowPrivate: local, isProxied },
       // What comes in would not come through the proxy, and tell where we are.
-      listen: isProxied ? undefined : { host: '::', port },
+      listen: isProxied ? undefined : { host: await anyHost(session, hide), port },
       ...events,
     },
   )
@@ -61,5 +62,17 @@ export const runClient = async (
       stopping.abort(new RendezvousClientError('ERR_RENDEZVOUS_UNREACHABLE', 'the client was stopped'))
       await client.close()
     },
+  }
+}
+
+/** All addresses of this machine, of both families where it has both. */
+const anyHost = async ({ effects }: Session, hide: boolean): Promise<string> => {
+  if (hide) return '::'
+  try {
+    await (await effects.network.listen({ host: '::', port: 0 }, (connection) => connection.destroy())).close()
+    return '::'
+  } catch (error) {
+    if (error instanceof NetworkError) return '0.0.0.0'
+    throw error
   }
 }

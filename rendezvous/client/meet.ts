@@ -69,6 +69,10 @@ export const meet = async (
   const over = new AbortController()
   const until = AbortSignal.any([signal, over.signal])
   const allow: AllowIp = settings.allowPrivate ? () => true : isPublicIp
+  /** Once there is a connection the others are broken off, which is no failure. */
+  const note = (way: string, error: unknown): void => {
+    if (!until.aborted) log.debug('peer.way-failed', { way, code: String((error as { code?: unknown }).code) })
+  }
   const uses: Promise<void>[] = []
   let chosen: Duplex | undefined
 
@@ -92,7 +96,7 @@ export const meet = async (
       destroy()
       // The other may believe that it is the one.
       if (chosen === connection) over.abort()
-      log.debug('peer.way-failed', { way, code: (error as { code?: string }).code })
+      note(way, error)
     } finally {
       until.removeEventListener('abort', destroy)
     }
@@ -145,7 +149,7 @@ export const meet = async (
   const isRelayAlone = candidates.length === 0 && doorman === undefined
   const ways = [...candidates.map(dial), ...(doorman ? [listen(doorman)] : []), goThroughRelay(isRelayAlone)]
   const quietly = ways.map((way) =>
-    way.catch((error: unknown) => log.debug('peer.way-failed', { code: (error as { code?: string }).code })),
+    way.catch((error: unknown) => note('any', error)),
   )
   const fail = () => met.reject(unreachable())
   void Promise.all(quietly)
