@@ -39,12 +39,7 @@ const meet = async (
 ) => {
   const [sourceKeys = alice, targetKeys = bob] = keys
   const asked = beginAsSource(source, dialers[0], tools(sourceKeys))
-  const answered = await answerAsTarget(
-    target,
-    dialers[1],
-    tools(targetKeys),
-    change('first', asked.first),
-  )
+  const answered = await answerAsTarget(target, dialers[1], tools(targetKeys), change('first', asked.first))
   assert.equal(answered.second.length, asked.secondBytes)
   const proven = await asked.check(change('second', answered.second))
   const third = await proven.third()

@@ -139,13 +139,14 @@ export const createHub = (parts: HubParts, settings: RendezvousSettings): Hub =>
   const introduce = async (connection: Connection, presence: FlattenedJws): Promise<void> => {
     connection.state = 'checking'
     const said = readStatement(presenceSchema, presence)
-    const { uuid, uniform } = said
+    const { uuid } = said
     if (said.server !== settings.server || said.challenge !== connection.challenge) throw notPresent()
     requireRecent(said.ts, nowSeconds(clock))
     const known = await store.find(uuid)
     if (known === undefined) throw notPresent()
     await jose.verify(presence, known.key)
-    if (known.isUniform !== uniform) await store.setUniform(uuid, uniform)
+    const isUniform = said.uniform ?? known.isUniform
+    if (known.isUniform !== isUniform) await store.setUniform(uuid, isUniform)
     const blocked = new Set(await store.blocksOf(uuid))
     if (connection.state !== 'checking') return
     const replaced = clients.get(uuid)?.connection
@@ -160,7 +161,7 @@ export const createHub = (parts: HubParts, settings: RendezvousSettings): Hub =>
     connection.challenge = ''
     const { host, place } = connection
     const client: Client = {
-      ...{ uuid, host, place, isUniform: uniform, blocked, connection },
+      ...{ uuid, host, place, isUniform, blocked, connection },
       tell: (message) => tell(connection, message),
     }
     connection.client = client

@@ -63,8 +63,10 @@ describe('the registry', () => {
       [0, 1, 2, 3, 4, 5].map((index) => registration({ uuid, keys: rsaKeyPair(index) })),
     )
     const answers = await Promise.all(wanting.map((body) => put(uuid, body)))
-    assert.deepEqual(answers.map(({ status }) => status)
-        .toSorted((a, b) => a - b), [201, 409, 409, 409, 409, 409])
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [201, 409, 409, 409, 409, 409],
+    )
     const { version } = JSON.parse((await get(`/clients/${uuid}`)).text) as { version: number }
     assert.equal(version, 1)
   })

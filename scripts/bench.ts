@@ -5,6 +5,7 @@ import { benchContracts } from './bench/contracts.ts'
 import { benchGraphql } from './bench/graphql.ts'
 import { benchIndexer } from './bench/indexer.ts'
 import { benchRelay } from './bench/relay.ts'
+import { benchRendezvous } from './bench/rendezvous.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   vendor: benchVendor,
   indexer: benchIndexer,
   graphql: benchGraphql,
+  rendezvous: benchRendezvous,
   relay: benchRelay,
 }
 

@@ -27,6 +27,7 @@ const runElsewhere = [
   'npm run bench -- vendor',
   'npm run bench -- contracts',
   'npm run bench -- graphql',
+  'npm run bench -- rendezvous',
   'npm run bench -- indexer',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
@@ -37,7 +38,7 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /chrove -- (vendor serve|directory serve|proxy) ?/
+const serves = /chrove -- (vendor serve|directory serve|rendezvous serve|listen|proxy) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
@@ -67,7 +68,7 @@ before(async () => {
   closers.push(() => node.close())
   keystore = { LOCALHOST_RPC_URL: anvil.url, SEPOLIA_RPC_URL: node.url, DEPLOYER_PRIVATE_KEY: chain.accounts[0] ?? '' }
   nodeOfPage = { 'docs/deploy.md': anvil.url }
-  const directoryPort = await freePort()
+  const [directoryPort, rendezvousPort] = [await freePort(), await freePort()]
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
@@ -75,6 +76,8 @@ before(async () => {
     ['./my-', `${folder}/my-`],
     [':4350', `:${directoryPort}`],
     ['--port 4350', `--port ${directoryPort}`],
+    [':4390', `:${rendezvousPort}`],
+    ['--port 4390', `--port ${rendezvousPort}`],
     ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),
   ]
 })

@@ -149,7 +149,7 @@ describe('a relay in the registry', () => {
     const answers = await Promise.all(urls.map((one) => fetch(`${one}/limits`).catch(() => undefined)))
     const endpoint = urls[answers.findIndex((answer) => answer?.status === 200)]
     assert.equal(endpoint, url)
-    const [sender, recipient] = await meet(String(endpoint), 1)
+    const [sender, recipient] = await meet(endpoint, 1)
     assert.equal(sender?.channel, recipient?.channel)
     await Promise.all([sender?.close(), recipient?.close()])
   })

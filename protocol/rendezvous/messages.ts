@@ -27,8 +27,8 @@ export const presenceSchema = z.strictObject({
   server: serverNameSchema,
   uuid: uuidSchema,
   challenge,
-  /** Deny, ignore and offline are to look the same to those who ask for this client. */
-  uniform: z.boolean(),
+  /** Whether deny, ignore and offline are to look the same to those who ask for this client; absent: as it was. */
+  uniform: z.boolean().optional(),
   ts: timeSchema,
 })
 

@@ -8,7 +8,7 @@ import type { PeerStream } from '../client/effects.ts'
 const LINE_LENGTH_MAX = 16 * 1024
 
 /**
- * Resolves when the other side has ended; ours ends with our input.
+ * Resolves when both sides have ended; ours ends with its input, and at a terminal with the other side.
  * @throws what the stream throws when it breaks
  */
 export const chat = async (session: Session, stream: PeerStream): Promise<void> => {
@@ -29,8 +29,9 @@ export const chat = async (session: Session, stream: PeerStream): Promise<void> 
   }
   const talking = talk()
   try {
-    // Whoever has nothing more to say still listens; nobody talks to one who has gone.
-    await Promise.race([listen(), talking.then(() => new Promise<never>(() => {}))])
+    // Whoever has nothing more to say still listens. A person at a terminal would not notice that the other has gone.
+    const talkedEnough = terminal.interactive ? talking.then(() => new Promise<never>(() => {})) : talking
+    await (terminal.interactive ? Promise.race([listen(), talkedEnough]) : Promise.all([listen(), talkedEnough]))
   } finally {
     signal.removeEventListener('abort', stop)
     talking.catch(() => {})

@@ -34,9 +34,7 @@ Examples:
   $ chrove connect 5c146b14-3c52-8afd-938a-375d0df1fbf6 --hide --send photos
   $ echo 'the door is open' | chrove connect 5c146b14-3c52-8afd-938a-375d0df1fbf6`,
     )
-    .action(
-      action((session: Session, uuid: string, given: unknown) => connect(session, tools, parseUuid(uuid), given)),
-    )
+    .action(action((session: Session, uuid: string, given: unknown) => connect(session, tools, parseUuid(uuid), given)))
 }
 
 const connect = async (
@@ -46,12 +44,17 @@ const connect = async (
   given: unknown,
 ): Promise<Output | undefined> => {
   const { send, ...choices } = readOptions(optionsSchema, given)
-  const running = await runClient(session, tools, { ...choices, uniform: true }, {
-    // Whoever only asks is not there to be asked.
-    decide: async () => 'ignore',
-    connected: ({ stream }) => stream.close(),
-    failed: () => {},
-  })
+  const running = await runClient(
+    session,
+    tools,
+    { ...choices, uniform: undefined },
+    {
+      // Whoever only asks is not there to be asked.
+      decide: async () => 'ignore',
+      connected: ({ stream }) => stream.close(),
+      failed: () => {},
+    },
+  )
   try {
     session.say('Asking …')
     const purpose = send ? 'files' : 'chat'

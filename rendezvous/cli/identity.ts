@@ -46,5 +46,8 @@ const changeKey = async (session: Session): Promise<Output> => {
   await registry.changeKey(identity, next)
   await keepIdentity(session, { uuid: identity.uuid, keys: next })
   const thumbprint = thumbprintText(next.publicKey)
-  return { json: { uuid: identity.uuid, thumbprint }, text: `${identity.uuid} has a new key\nThumbprint: ${thumbprint}` }
+  return {
+    json: { uuid: identity.uuid, thumbprint },
+    text: `${identity.uuid} has a new key\nThumbprint: ${thumbprint}`,
+  }
 }

@@ -15,13 +15,17 @@ import { clientOptions, clientOptionsShape, readOptions } from './options.ts'
 import { hearPurpose } from './purpose.ts'
 import type { CommandTools } from './tools.ts'
 
-const uuids = z.string().toLowerCase().transform((text) => text.split(',')).pipe(z.array(uuidSchema))
+const uuids = z
+  .string()
+  .toLowerCase()
+  .transform((text) => text.split(','))
+  .pipe(z.array(uuidSchema))
 
 const optionsSchema = z.object({
   ...clientOptionsShape,
   accept: z.union([z.enum(['ask', 'all', 'known']), uuids]).default('ask'),
   block: z.array(uuidSchema).default([]),
-  uniform: z.boolean().default(true),
+  uniform: z.boolean().default(false),
   keep: z.boolean().default(false),
   out: z.string().default('.'),
 })
@@ -33,15 +37,15 @@ export const addListenCommand = (program: Command, { action }: CommandContext, t
   clientOptions(command)
     .option('--accept <whom>', 'ask, all, known (met before), or UUIDs with commas between (default: ask)')
     .option('--block <uuid>', 'never to be asked by this client again; again for more', addTo)
-    .option('--no-uniform', 'let it show at once that you refuse, or are away')
+    .option('--uniform', 'let refusing, ignoring and being away look alike, also later, while you are away')
     .option('--keep', 'go on after the first connection')
     .option('--out <folder>', 'where files go that are sent (default: here)')
     .addHelpText(
       'after',
       `
 It shows your UUID: tell it to those who shall find you. Nobody learns your
-address before you accept, and with --hide not even then. Unless --no-uniform is
-given, refusing, ignoring and being away look alike to those who ask.
+address before you accept, and with --hide not even then. With --uniform those
+who ask wait for as long whether you refuse, ignore them or are away.
 
 One folder of keys is one client: a second \`chrove listen\` or \`connect\` with
 the same --home takes its place.
@@ -121,7 +125,7 @@ const serveGuest = async (
     return await tools.receiveFiles(session, streams, { out, yes: accept !== 'ask' })
   } catch (error) {
     if (!keep || session.signal.aborted) throw error
-    session.say(`${(error as Error).message}`)
+    session.say((error as Error).message)
     return undefined
   } finally {
     guests.setBusy(false)

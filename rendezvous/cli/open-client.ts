@@ -15,7 +15,7 @@ export interface ClientChoices {
   readonly port: number
   readonly address: readonly string[]
   readonly local: boolean
-  readonly uniform: boolean
+  readonly uniform: boolean | undefined
 }
 
 export interface ClientEvents {

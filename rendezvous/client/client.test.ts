@@ -166,7 +166,10 @@ describe('being there', () => {
     const { join, breakOff } = await openTestPeers(t)
     const a = await join(alice, '192.0.2.1')
     const b = await join(bob, '192.0.2.2', {}, () => new Promise(() => {}))
-    const failing = assert.rejects(a.client.connect(bob.uuid, never), { code: 'ERR_RENDEZVOUS_UNREACHABLE', retryable: true })
+    const failing = assert.rejects(a.client.connect(bob.uuid, never), {
+      code: 'ERR_RENDEZVOUS_UNREACHABLE',
+      retryable: true,
+    })
     await untilIt(() => b.asked.length === 1)
     breakOff()
     await failing
@@ -396,7 +399,10 @@ describe('whoever is between two clients', () => {
     await untilIt(() => hub.time.sleeps.filter((ms) => ms === 5_000).length === 65)
     await hub.time.pass(5_000)
     assert.ok(knocking.far.destroyed)
-    assert.deepEqual([...silent, knocking].flatMap(({ heard }) => heard), [])
+    assert.deepEqual(
+      [...silent, knocking].flatMap(({ heard }) => heard),
+      [],
+    )
     assert.equal(a.connected.length + hub.log.said.length, 0)
   })
 })

@@ -21,8 +21,8 @@ export interface RendezvousClientSettings {
   /** URL of the rendezvous, without a slash at the end. */
   readonly server: string
   readonly identity: Identity
-  /** Deny, ignore and offline are to look the same to those who ask for us. */
-  readonly uniform: boolean
+  /** Whether deny, ignore and offline are to look the same to those who ask for us; undefined: as it was. */
+  readonly uniform: boolean | undefined
   /** Show our address to nobody: connections go through a relay. */
   readonly hide: boolean
   /** Where to take connections; without it, they are only made. */

@@ -101,7 +101,10 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   /** What we ask, by request. */
   const outgoing = new Map<string, Waiting>()
   /** Who asks us: until we have decided, and then until addresses come. */
-  const incoming = new Map<string, { readonly over: AbortController; accepted?: { statement: ConnectionRequest; peer: FoundClient } }>()
+  const incoming = new Map<
+    string,
+    { readonly over: AbortController; accepted?: { statement: ConnectionRequest; peer: FoundClient } }
+  >()
   const heard = new Set<string>()
 
   const shareWith = (request: string, to: string, { hide, port, hosts }: Sharing): Promise<FlattenedJws> => {
@@ -207,7 +210,8 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   return {
     async ask(line, uuid, signal) {
       const peer = await registry.find(uuid)
-      if (peer === undefined) throw new RendezvousClientError('ERR_CLIENT_UNKNOWN', 'nobody has registered this UUID there')
+      if (peer === undefined)
+        throw new RendezvousClientError('ERR_CLIENT_UNKNOWN', 'nobody has registered this UUID there')
       signal.throwIfAborted()
       const request = uuidOf(random.bytes(16), 4)
       const sharing = settings.sharing()
@@ -253,8 +257,7 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   }
 }
 
-const denied = () =>
-  new RendezvousClientError('ERR_DENIED', 'the other client denied, did not answer, or is not there')
+const denied = () => new RendezvousClientError('ERR_DENIED', 'the other client denied, did not answer, or is not there')
 
 const refusal = (code: string): RendezvousClientError =>
   code === 'ERR_TOO_MANY'

@@ -38,7 +38,10 @@ export interface PeerConnection {
   readonly way: 'direct' | 'relay'
 }
 
-type MeetEffects = Pick<ClientEffects, 'clock' | 'random' | 'network' | 'jose' | 'aead' | 'secure' | 'joinRelay' | 'log'>
+type MeetEffects = Pick<
+  ClientEffects,
+  'clock' | 'random' | 'network' | 'jose' | 'aead' | 'secure' | 'joinRelay' | 'log'
+>
 
 /** For one connection to be made, and for the two to prove themselves on it, milliseconds. */
 const CONNECT_MS = 10_000
@@ -114,7 +117,11 @@ export const meet = async (
   }
 
   const listen = async ({ expect }: Doorman): Promise<void> => {
-    const stop = expect(meeting.request, otherSide(side), (connection) => void use(connection, otherSide(side), 'direct'))
+    const stop = expect(
+      meeting.request,
+      otherSide(side),
+      (connection) => void use(connection, otherSide(side), 'direct'),
+    )
     try {
       await clock.sleep(LISTEN_MS, until)
     } finally {
@@ -134,7 +141,12 @@ export const meet = async (
           { relay: relay.url, code: relay.code, role, streams: 1, signal: until },
         )
         const [stream] = link.streams
-        if (stream) await use(relayDuplex(stream, () => void link.close()), 'source', 'relay')
+        if (stream)
+          await use(
+            relayDuplex(stream, () => void link.close()),
+            'source',
+            'relay',
+          )
         return
       } catch (error) {
         // The sender opens the channel, and may come later than the recipient.
@@ -148,9 +160,7 @@ export const meet = async (
   const doorman = isHidden ? undefined : settings.doorman
   const isRelayAlone = candidates.length === 0 && doorman === undefined
   const ways = [...candidates.map(dial), ...(doorman ? [listen(doorman)] : []), goThroughRelay(isRelayAlone)]
-  const quietly = ways.map((way) =>
-    way.catch((error: unknown) => note('any', error)),
-  )
+  const quietly = ways.map((way) => way.catch((error: unknown) => note('any', error)))
   const fail = () => met.reject(unreachable())
   void Promise.all(quietly)
     .then(() => Promise.all(uses))

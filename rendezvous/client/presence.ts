@@ -35,8 +35,8 @@ export interface PresenceEvents {
 export interface PresenceSettings {
   readonly server: string
   readonly identity: Identity
-  /** Deny, ignore and offline are to look the same to those who ask for us. */
-  readonly uniform: boolean
+  /** Whether deny, ignore and offline are to look the same to those who ask for us; undefined: as it was. */
+  readonly uniform: boolean | undefined
 }
 
 type PresenceEffects = Pick<ClientEffects, 'clock' | 'random' | 'jose' | 'log' | 'openSocket'>
@@ -87,7 +87,13 @@ const bePresent = async (
   }
 
   const answer = async (challenge: string): Promise<void> => {
-    const said = { purpose: 'chrove rendezvous presence', server, uuid: identity.uuid, challenge, uniform }
+    const said = {
+      purpose: 'chrove rendezvous presence',
+      server,
+      uuid: identity.uuid,
+      challenge,
+      ...(uniform !== undefined && { uniform }),
+    }
     const presence = await signStatement(jose, { ...said, ts: nowSeconds(clock) }, identity.keys.privateKey)
     say({ type: 'present', presence })
   }

@@ -112,7 +112,8 @@ const strange = (cause: unknown) =>
 const refused = (status: number, body: unknown): RendezvousClientError => {
   const problem = parseProblem(body)
   if (problem === undefined) return strange(undefined)
-  if (problem.code === 'ERR_TAKEN') return new RendezvousClientError('ERR_TAKEN', 'somebody else has registered this UUID')
+  if (problem.code === 'ERR_TAKEN')
+    return new RendezvousClientError('ERR_TAKEN', 'somebody else has registered this UUID')
   const isPassing = status === 429 || status >= 500
   const text = `the rendezvous refused: ${problem.detail}`
   return new RendezvousClientError(isPassing ? 'ERR_RENDEZVOUS_BUSY' : 'ERR_RENDEZVOUS_REFUSED', text)

@@ -19,8 +19,7 @@ export const relayDuplex = (stream: PeerStream, close: () => void): Duplex => {
       )
     },
     write: (chunk: Uint8Array, _encoding, done) => void sendAll([chunk]).then(() => done(), done),
-    writev: (chunks, done) =>
-      void sendAll(chunks.map(({ chunk }) => chunk as Uint8Array)).then(() => done(), done),
+    writev: (chunks, done) => void sendAll(chunks.map(({ chunk }) => chunk as Uint8Array)).then(() => done(), done),
     final: (done) => void stream.end().then(() => done(), done),
     destroy(error, done) {
       stream.close()

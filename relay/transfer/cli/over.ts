@@ -13,13 +13,18 @@ export const sendOver = async (session: Session, connect: Connect, paths: readon
   const { effects, terminal, signal, say } = session
   const bar = createProgressBar(effects.clock, terminal, say)
   try {
-    const sent = await sendThrough(effects, connect, { paths }, {
-      compress: true,
-      onOffer: (offer) => say(`Sending ${totalsText(offer)}`),
-      onProgress: (progress) => bar.show(progress),
-      onBroken: () => bar.say('The connection broke; asking for another'),
-      signal,
-    })
+    const sent = await sendThrough(
+      effects,
+      connect,
+      { paths },
+      {
+        compress: true,
+        onOffer: (offer) => say(`Sending ${totalsText(offer)}`),
+        onProgress: (progress) => bar.show(progress),
+        onBroken: () => bar.say('The connection broke; asking for another'),
+        signal,
+      },
+    )
     return { json: { sent: true, ...sent }, text: 'Sent: it has all arrived' }
   } finally {
     bar.clear()
