@@ -28,9 +28,15 @@ const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = constants
 const { O_NOFOLLOW = 0, O_DIRECTORY = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>
 const isWindows = process.platform === 'win32'
 const LOCK_NAME = 'lock'
-const WRITABLE_BY_OTHERS = 0o022
+/** What a disk without such a thing says: there are many that keep no modes, no links, or no folders by themselves. */
+const NOT_THERE = ['EPERM', 'EACCES', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 const codeOf = (fault: unknown): string => String((fault as NodeJS.ErrnoException).code)
+
+/** Passes over what this disk does not have. */
+const unlessThere = (fault: unknown): void => {
+  if (!NOT_THERE.includes(codeOf(fault))) throw fault
+}
 
 const kindFault = (cause?: unknown): FolderError =>
   new FolderError('ERR_FOLDER_KIND', 'a link, or otherwise not what it should be', { cause })
@@ -77,7 +83,7 @@ const heldFile = (handle: FileHandle): HeldFile => ({
     if (executable) {
       // Whoever may read it may run it.
       const mode = (await handle.stat()).mode & 0o777
-      await handle.chmod(mode | ((mode & 0o444) >> 2))
+      await handle.chmod(mode | ((mode & 0o444) >> 2)).catch(unlessThere)
     }
     await handle.utimes(modifiedMs / 1000, modifiedMs / 1000)
   },
@@ -166,7 +172,7 @@ const heldFolder = (handle: FileHandle, base: string): HeldFolder => {
           // An earlier move that was cut off has got as far as this.
           const now = await statsOf(target)
           if (!now || !isSame(stats, now)) throw exists()
-        } else if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'].includes(codeOf(fault))) {
+        } else if (NOT_THERE.includes(codeOf(fault))) {
           // A disk without hard links: an empty file keeps the place, and is ours to replace.
           await (await open(target, O_RDWR | O_CREAT | O_EXCL)).close()
           return rename(from, target)
@@ -174,8 +180,7 @@ const heldFolder = (handle: FileHandle, base: string): HeldFolder => {
       }
       await unlink(from)
     },
-    // Windows has no such thing, and writes names through.
-    sync: async () => (isWindows ? undefined : handle.sync()),
+    sync: () => handle.sync().catch(unlessThere),
     async freeBytes() {
       const { bavail, bsize } = await statfs(`${base}/`)
       return bavail * bsize
@@ -185,10 +190,7 @@ const heldFolder = (handle: FileHandle, base: string): HeldFolder => {
       if (unlock) return unlock
       throw new FolderError('ERR_FOLDER_BUSY', 'another process is at work in it')
     },
-    async isPrivate() {
-      const { uid, mode } = await handle.stat()
-      return isWindows || (uid === process.getuid?.() && (mode & WRITABLE_BY_OTHERS) === 0)
-    },
+    isOwn: async () => isWindows || (await handle.stat()).uid === process.getuid?.(),
     close: () => handle.close(),
   }
   pathsOf.set(folder, base)

@@ -60,8 +60,8 @@ export interface HeldFolder {
    * @throws ERR_FOLDER_BUSY when another holds it
    */
   lock(): Promise<() => void>
-  /** Whether nobody but this user and the system's own can have put things into it. */
-  isPrivate(): Promise<boolean>
+  /** Whether this user has made it; nobody else can make one that looks so. */
+  isOwn(): Promise<boolean>
   close(): Promise<void>
 }
 

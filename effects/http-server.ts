@@ -8,9 +8,11 @@ import { NetworkError } from './network.ts'
 import { plainHost } from './plain-host.ts'
 import type { Upgrade } from './web-socket-server.ts'
 
+/** Connections of one server, unless it says otherwise. */
+const CONNECTIONS_MAX = 2048
+
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 const LIMITS = {
-  connections: 2048,
   /** A `code` of 12 KiB in the query has to fit. */
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
@@ -29,37 +31,32 @@ const IDLE_MS = 120_000
 /** Requests under way get so long to end when a server closes, milliseconds. */
 const DRAIN_MS = 5_000
 
-export interface Upgrading {
-  readonly upgrade: Upgrade
-  /** Connections at once; 2048 for a server that upgrades none. */
-  readonly connectionsMax: number
-}
-
 /**
  * Serves until closed; closing lets requests under way end, and breaks off connections that were upgraded.
  * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
- * @param upgrading without it no request to upgrade is heard
+ * @param connectionsMax more at once are turned away
+ * @param upgrade without it no request to upgrade is heard
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
   fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
   idleMs = IDLE_MS,
-  upgrading?: Upgrading,
+  connectionsMax: number = CONNECTIONS_MAX,
+  upgrade?: Upgrade,
 ): Promise<Listener> => {
-  const { connections, ...serverOptions } = LIMITS
   const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
     fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
-  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions }) as Server
-  server.maxConnections = upgrading?.connectionsMax ?? connections
+  const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions: LIMITS }) as Server
+  server.maxConnections = connectionsMax
   server.timeout = idleMs
   const upgraded = new Set<Duplex>()
-  if (upgrading) {
+  if (upgrade) {
     server.on('upgrade', (request, connection: Duplex, head) => {
       upgraded.add(connection)
       connection.once('close', () => upgraded.delete(connection))
-      upgrading.upgrade(request, connection, head)
+      upgrade(request, connection, head)
     })
   }
   const underWay = new Set<ServerResponse>()

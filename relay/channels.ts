@@ -249,8 +249,13 @@ export const createChannels = async (
     async sweep(isLive) {
       const nowMs = clock.nowMs()
       const gone: Channel[] = []
+      const counted: Promise<void>[] = []
       for (const channel of channels.values()) {
-        if (isLive(channel)) channel.touchedMs = nowMs
+        if (isLive(channel)) {
+          channel.touchedMs = nowMs
+          // What has passed is not free again after a restart.
+          if (settings.freeBytes !== undefined) counted.push(store.save(keptOf(channel)))
+        }
         const keptMs = isOver(channel.state) ? OVER_MS : settings.idleSeconds * 1000
         if (nowMs - channel.touchedMs >= keptMs) gone.push(channel)
       }
@@ -260,7 +265,7 @@ export const createChannels = async (
         onOver(channel)
       }
       const names = gone.map(({ name }) => name)
-      await store.forget(names)
+      await Promise.all([...counted, store.forget(names)])
       return names
     },
 

@@ -131,7 +131,10 @@ export const createRelay = async (effects: RelayEffects, settings: RelaySettings
 
     async run(signal) {
       while (!signal.aborted) {
-        await channels.sweep((channel) => stapler.hasMoved(channel))
+        // A disk that is full may not be later; until then what passes goes on.
+        await channels
+          .sweep((channel) => stapler.hasMoved(channel))
+          .catch((error: unknown) => log.error('relay.sweep-failed', { error: (error as Error).name }))
         await clock.sleep(SWEEP_MS, signal).catch(() => {})
       }
     },

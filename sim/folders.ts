@@ -98,9 +98,12 @@ export const createSimFolders = (disk: SimDisk, { stepsMax = Infinity, onDeath }
 
   const resize = (file: SimFile, length: number): void => {
     disk.freeBytes -= length - file.content.length
-    const content = new Uint8Array(length)
-    content.set(file.content.subarray(0, length))
-    file.content = content
+    const { content } = file
+    const room = content.byteOffset === 0 ? content.buffer.byteLength : 0
+    // Room for more than is asked for, so that a file can grow in small steps.
+    file.content = new Uint8Array(length <= room ? content.buffer : new ArrayBuffer(2 * length), 0, length)
+    if (length > room) file.content.set(content)
+    else file.content.fill(0, content.length)
     file.durable = Math.min(file.durable, length)
   }
 
@@ -198,7 +201,7 @@ export const createSimFolders = (disk: SimDisk, { stepsMax = Infinity, onDeath }
         locked.add(folder)
         return () => void locked.delete(folder)
       },
-      isPrivate: async () => true,
+      isOwn: async () => true,
       close: async () => {},
     }
     folderOf.set(held, folder)

@@ -29,6 +29,7 @@ const runElsewhere = [
   'npm run bench -- graphql',
   'npm run bench -- rendezvous',
   'npm run bench -- indexer',
+  'npm run bench -- relay',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts
@@ -37,8 +38,9 @@ const runElsewhere = [
   howToSet('ETHERSCAN_API_KEY'),
   'npm run deploy -- --network sepolia --verify',
 ]
-/** Goes on until it is stopped: the page's later commands run beside it. */
-const serves = /chrove -- (vendor serve|directory serve|rendezvous serve|listen|proxy) ?/
+/** Goes on until it is stopped, or until a later command of the page ends it: those run beside it. */
+const serves =
+  /(chrove -- (vendor serve|directory serve|proxy|relay serve|rendezvous serve|listen|send)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
@@ -68,7 +70,9 @@ before(async () => {
   closers.push(() => node.close())
   keystore = { LOCALHOST_RPC_URL: anvil.url, SEPOLIA_RPC_URL: node.url, DEPLOYER_PRIVATE_KEY: chain.accounts[0] ?? '' }
   nodeOfPage = { 'docs/deploy.md': anvil.url }
-  const [directoryPort, rendezvousPort] = [await freePort(), await freePort()]
+  const directoryPort = await freePort()
+  const relayPort = await freePort()
+  const rendezvousPort = await freePort()
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
@@ -78,6 +82,8 @@ before(async () => {
     ['--port 4350', `--port ${directoryPort}`],
     [':4390', `:${rendezvousPort}`],
     ['--port 4390', `--port ${rendezvousPort}`],
+    [':4370', `:${relayPort}`],
+    ['--port 4370 --ports 4371', `--port ${relayPort} --ports 0`],
     ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),
   ]
 })
@@ -113,6 +119,7 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
   const replaced = node === undefined ? examples : [['http://127.0.0.1:8545', node] as const, ...examples]
   let orderId = ''
   let registry = ''
+  let code = ''
   try {
     for (const line of lines) {
       if (runElsewhere.includes(line)) continue
@@ -120,11 +127,15 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
       const command = replaced
         .reduce((text, [from, to]) => text.replaceAll(from, to), line)
         .replaceAll('ORDER', orderId)
+        .replaceAll('receive CODE', `receive ${code}`)
         .replaceAll('--registry REGISTRY', `--registry ${registry}`)
       if (name !== undefined && value !== undefined) {
         environment[name] = replaced.reduce((text, [from, to]) => text.replaceAll(from, to), value.replaceAll("'", ''))
-      } else if (serves.test(line)) serving.push(await serve(command, environment))
-      else {
+      } else if (serves.test(line)) {
+        const { child, told } = await serve(command, environment)
+        serving.push(child)
+        code = /^Code: (.*)$/m.exec(told)?.[1] ?? code
+      } else {
         const output = await run(command, environment, line)
         orderId = /0x[0-9a-f]{8,64}(?=\s)/.exec(output)?.[0] ?? orderId
         registry = /^registry +(0x[0-9a-f]{40})$/m.exec(output)?.[1] ?? registry
@@ -132,7 +143,7 @@ async function runPage(page: string, lines: readonly string[]): Promise<void> {
     }
   } finally {
     for (const child of serving) {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
     }
   }
 }
@@ -151,18 +162,18 @@ async function run(command: string, environment: NodeJS.ProcessEnv, shown: strin
   return output
 }
 
-/** Resolves when it has said that it serves. */
-async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<ChildProcess> {
+/** Resolves when it has said that it serves, with that. */
+async function serve(command: string, environment: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; told: string }> {
   const child = start(command, environment)
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  let told = ''
   await new Promise<void>((resolve, reject) => {
-    let told = ''
     child.stdout?.on('data', (chunk: Buffer) => {
       told += chunk.toString()
-      if (told.includes('Ctrl-C')) resolve()
+      if (told.includes('Ctrl-C') || /^Code: .*\n/m.test(told)) resolve()
     })
     child.once('close', () => reject(new Error(`${command} ended: ${said}`)))
   })
-  return child
+  return { child, told }
 }

@@ -69,7 +69,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const { http, drainMs, settings } = readOptions(given)
   const relay = await createRelay({ ...session.effects, splice: spliceSockets }, settings)
   try {
-    await answer(session, relay, http, drainMs)
+    await answer(session, relay, { ...http, connectionsMax: settings.connectionsMax }, drainMs)
   } finally {
     await relay.close()
   }
@@ -78,10 +78,15 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
 const answer = async (
   session: Session,
   relay: Relay,
-  http: { readonly host: string; readonly port: number },
+  { connectionsMax, ...http }: { readonly host: string; readonly port: number; readonly connectionsMax: number },
   drainMs: number,
 ): Promise<void> => {
-  const listener = await serveHttp((request, peerHost) => relay.fetch(request, peerHost), http, HTTP_IDLE_MS)
+  const listener = await serveHttp(
+    (request, peerHost) => relay.fetch(request, peerHost),
+    http,
+    HTTP_IDLE_MS,
+    connectionsMax,
+  )
   const { host, port } = listener.address
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   try {

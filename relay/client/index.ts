@@ -66,7 +66,7 @@ export interface RelayLink {
    * @throws ERR_PEER_ABSENT | ERR_RELAY_UNREACHABLE | ERR_STREAM_BROKEN, when the same may succeed later; ERR_CHANNEL_OVER
    */
   reconnect(signal?: AbortSignal): Promise<readonly SecureStream[]>
-  /** Closes the streams, and the channel at the relay. */
+  /** Closes the streams, and the channel at the relay; the keys are wiped. */
   close(): Promise<void>
 }
 
@@ -294,6 +294,7 @@ const createLink = (
 
     async close() {
       closeAll()
+      session.fill(0)
       await leave(door, joined, false)
     },
   }

@@ -7,7 +7,7 @@
  * it names was made; `whole`, once nothing is missing; and `lock`.
  */
 import { concatBytes } from '@noble/hashes/utils.js'
-import type { HeldFile, HeldFolder } from '../../effects/folders.ts'
+import { FolderError, type HeldFile, type HeldFolder } from '../../effects/folders.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { ProtocolError } from '../../protocol/errors.ts'
 import type { Offer, Prefix } from '../../protocol/transfer/messages.ts'
@@ -19,6 +19,7 @@ import { headsIn } from './heads.ts'
 import { createArrival, type Arrival, type Landing } from './landing.ts'
 import { place, sweep } from './place.ts'
 import { distinguishes, HEADS_NAME, hiddenName, readWhole, TREE_NAME, WHOLE_NAME } from './hidden.ts'
+import { holdHidden, type Gathering } from './gathering.ts'
 
 /** Read of a file that is there already at once, bytes. */
 const READ_BYTES = 1024 * 1024
@@ -36,21 +37,24 @@ export const openFolderLanding = async (
   effects: TransferEffects,
   offer: Offer,
   target: HeldFolder,
-  { mayReplace, resume }: Decision,
+  decision: Decision,
 ): Promise<Landing> => {
-  const hidden = await target.makeFolder(hiddenName(offer), true)
-  if (!(await hidden.isPrivate())) {
-    await hidden.close()
-    const text = `${hiddenName(offer)} is there and belongs to others: remove it`
-    throw new TransferError('ERR_TRANSFER_DISK', text)
-  }
-  let unlock: () => void
+  const gathering = await holdHidden(target, offer)
   try {
-    unlock = await hidden.lock()
+    return await landIn(effects, offer, target, gathering, decision)
   } catch (fault) {
-    await hidden.close()
+    await gathering.release()
     throw fault
   }
+}
+
+const landIn = async (
+  effects: TransferEffects,
+  offer: Offer,
+  target: HeldFolder,
+  { hidden, release }: Gathering,
+  { mayReplace, resume }: Decision,
+): Promise<Landing> => {
   if (!resume) {
     for (const name of [WHOLE_NAME, HEADS_NAME, TREE_NAME]) await hidden.remove(name)
   }
@@ -81,6 +85,18 @@ export const openFolderLanding = async (
     const parent = around.at(-1) ?? tree
     if (entry.kind === 'folder') around.push(await parent.makeFolder(name))
     else current = { held: await parent.makeFile(name), entry, filled: 0 }
+  }
+
+  /** As `enter`, whatever an earlier attempt may have left there beyond what its heads tell. */
+  const enterAnew = async (entry: Entry): Promise<void> => {
+    try {
+      await enter(entry)
+    } catch (fault) {
+      if (!(fault instanceof FolderError) || fault.code !== 'ERR_FOLDER_KIND') throw fault
+      await (around.at(-1) ?? tree).remove(entry.path.at(-1) ?? '')
+      await enter(entry)
+    }
+    await current?.held.cut(0)
   }
 
   const closeOpen = async (): Promise<void> => {
@@ -136,8 +152,9 @@ export const openFolderLanding = async (
     await closeOpen()
     await heads.close()
     await tree.close()
-    unlock()
-    await hidden.close()
+    await release()
+    // Of what was refused at once there is nothing to go on with.
+    if (!whole && headsLength === 0) await target.remove(hiddenName(offer))
   }
 
   try {
@@ -159,7 +176,9 @@ export const openFolderLanding = async (
 
     async rewind(length) {
       if (length === (whole?.length ?? arrival.length)) return
-      if (whole) throw new TransferError('ERR_TRANSFER_CHANGED', 'this has arrived before, and is another now')
+      // It is another now: what of the earlier one is in its place already stays there.
+      if (whole) await hidden.remove(WHOLE_NAME)
+      whole = undefined
       if (length === 0) {
         await closeOpen()
         await heads.cut(0)
@@ -175,9 +194,7 @@ export const openFolderLanding = async (
       const pieces: Uint8Array[] = []
       for (const part of arrival.read(bytes)) {
         if (part.part === 'entry') {
-          await enter(part.entry)
-          // An earlier attempt may have left more than its heads tell.
-          await current?.held.cut(0)
+          await enterAnew(part.entry)
           pieces.push(part.head)
         } else if (part.part === 'end') pieces.push(TREE_END)
         else if (current) {

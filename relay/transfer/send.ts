@@ -1,4 +1,5 @@
 /** Sends over whatever connects to the recipient. */
+import { ProtocolError } from '../../protocol/errors.ts'
 import type { Offer } from '../../protocol/transfer/messages.ts'
 import { runAttempts, type Connect } from './attempts.ts'
 import type { TransferEffects } from './effects.ts'
@@ -63,8 +64,9 @@ export const sendThrough = async (
       const attempts = { progress: () => arrived, giveUpMs: () => GIVE_UP_MS, signal, ...(onBroken && { onBroken }) }
       await runAttempts(effects.clock, connect, begin, attempts)
     } catch (fault) {
-      const isOpen = sending.isSent && fault instanceof TransferError && fault.code === 'ERR_TRANSFER_BROKEN'
-      if (!isOpen) throw fault
+      // What the recipient has told is the answer; all else is none.
+      const isTold = fault instanceof TransferError && fault.code !== 'ERR_TRANSFER_BROKEN'
+      if (!sending.isSent || isTold || fault instanceof ProtocolError || signal.aborted) throw fault
       const text = 'all was sent, but the recipient did not say that it has it: ask them, or send again'
       throw new TransferError('ERR_TRANSFER_UNCONFIRMED', text, { cause: fault })
     }

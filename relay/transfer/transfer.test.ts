@@ -84,6 +84,37 @@ describe('a transfer', () => {
       }),
     )
   })
+
+  it('brings the source as it is at last, though it was another while lives ended early', async () => {
+    const trees = fc.record({ a: anyTree, b: anyTree })
+    const lives = fc.array(fc.record({ tree: trees, stepsMax: fc.nat({ max: 40 }) }), { minLength: 1, maxLength: 3 })
+    await fc.assert(
+      fc.asyncProperty(lives, trees, async (deaths, tree) => {
+        const target = diskWith({})
+        for (const { tree: earlier, stepsMax } of deaths) {
+          const { effects, run } = createWorld()
+          const meeting = createMeeting(2)
+          const { promise: died, resolve: onDeath } = Promise.withResolvers<void>()
+          const gone = new AbortController()
+          const source = effects(simFolders(diskWith(earlier)))
+          const sent = sendThrough(source, meeting.sender, { paths: ['/a', '/b'] }, { signal: gone.signal })
+          const folders = simFolders(target, { stepsMax, onDeath })
+          const received = receiveThrough(effects(folders), meeting.recipient, replacing)
+          const both = Promise.allSettled([sent, received])
+          await run(Promise.race([died, both]))
+          gone.abort(new Error('killed'))
+          // What is in its place belongs to the person there, and is not what this is about.
+          for (const name of ['a', 'b']) target.root.entries.delete(name)
+        }
+        const { effects, run } = createWorld()
+        const meeting = createMeeting(2)
+        const sent = sendThrough(effects(simFolders(diskWith(tree))), meeting.sender, { paths: ['/a', '/b'] })
+        const received = receiveThrough(effects(simFolders(target)), meeting.recipient, replacing)
+        await run(Promise.all([sent, received]))
+        assert.deepEqual(treeIn(target), plain(tree))
+      }),
+    )
+  })
 })
 
 /** Of an earlier life all may be in its place already. */

@@ -61,8 +61,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const upgrade = createUpgrade((offer) => rendezvous?.accept(offer) ?? 503, RENDEZVOUS_MESSAGE_BYTES_MAX)
   const fetch = (request: Request, peerHost: string) =>
     rendezvous?.fetch(request, peerHost) ?? new Response(null, { status: 503 })
-  const upgrading = { upgrade, connectionsMax: connections + SPARE_CONNECTIONS }
-  const listener = await serveHttp(fetch, { host, port }, undefined, upgrading)
+  const listener = await serveHttp(fetch, { host, port }, undefined, connections + SPARE_CONNECTIONS, upgrade)
   try {
     const { address } = listener
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host

@@ -1,5 +1,5 @@
 /**
- * The relay in a process of its own, as `chrove relay serve` runs it. What passes through it is held against a process that
+ * The relay in a process of its own, as `npm run relay -- serve` runs it. What passes through it is held against a process that
  * does nothing but `a.pipe(b)`, and against socat as it is by default, in turns; the client writes ready-made bytes and
  * reads into one buffer. Memory is what the relay's process has more with 2,000 pairs than before them. Medians are told.
  */

@@ -31,11 +31,10 @@ export const createMeter = (): Meter => {
       const rate = rateOf(length, nowMs)
       const share = total === 0 ? 1 : Math.min(length / total, 1)
       const done = Math.floor(share * BAR_WIDTH)
-      const speed =
-        rate > 0 && length < total ? `  ${sizeText(rate)}/s  ${durationText((total - length) / rate)} left` : ''
-      const bar = `${'#'.repeat(done)}${'-'.repeat(BAR_WIDTH - done)}`
-      const what = progress.phase === 'checking' ? 'comparing  ' : ''
-      return `${what}${bar} ${Math.floor(share * 100)}%  ${sizeText(length)} of ${sizeText(total)}${speed}`
+      const bar = progress.phase === 'checking' ? 'comparing' : `${'#'.repeat(done)}${'-'.repeat(BAR_WIDTH - done)}`
+      const left = `${sizeText(rate)}/s  ${durationText((total - length) / rate)} left`
+      const speed = rate > 0 && length < total ? `  ${left}` : ''
+      return `${bar} ${Math.floor(share * 100)}%  ${sizeText(length)} of ${sizeText(total)}${speed}`
     },
     restart() {
       points = []

@@ -4,8 +4,9 @@ import type { Session } from '../../../effects/command.ts'
 import type { Connect } from '../attempts.ts'
 import { receiveThrough } from '../receive.ts'
 import { sendThrough } from '../send.ts'
+import { accept } from './accept.ts'
 import { createProgressBar } from './progress-bar.ts'
-import { accept, outputOf } from './receive.ts'
+import { outputOf } from './receive.ts'
 import { totalsText } from './sizes.ts'
 
 /** @throws what `sendThrough` throws */

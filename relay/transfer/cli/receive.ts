@@ -6,18 +6,13 @@ import type { CommandContext, Session } from '../../../effects/command.ts'
 import { utf8 } from '../../../protocol/bytes.ts'
 import { CHANNEL_STREAMS_MAX } from '../../../protocol/limits.ts'
 import { completeCode } from '../../../protocol/relay/code.ts'
-import { TransferError } from '../errors.ts'
-import type { Decision } from '../folder-landing.ts'
-import type { Proposal, Received, ReceiveOptions } from '../receive.ts'
+import type { Received, ReceiveOptions } from '../receive.ts'
+import { accept, type AcceptOptions } from './accept.ts'
 import { interrupted, openTransfer } from './options.ts'
 import { createProgressBar } from './progress-bar.ts'
-import { proposalText, someNames } from './proposal.ts'
 import { totalsText } from './sizes.ts'
 
-interface ReceiveCommandOptions {
-  readonly yes?: boolean
-  readonly overwrite?: boolean
-  readonly resume?: boolean
+interface ReceiveCommandOptions extends AcceptOptions {
   readonly out: string
   readonly stdout?: boolean
 }
@@ -83,31 +78,6 @@ const receive = async (
 const askCode = ({ terminal }: Session): Promise<string> => {
   if (terminal.interactive) return terminal.ask('Code: ', completeCode)
   throw new CommandError('ERR_USAGE', 'give the code that the sender tells you')
-}
-
-export const accept = async (
-  { terminal, say, confirm }: Session,
-  proposal: Proposal,
-  options: ReceiveCommandOptions,
-): Promise<Decision> => {
-  const { existing, kept } = proposal
-  say(proposalText(proposal))
-  if (!options.yes) await confirm(proposal.kind === 'text' ? 'Show it?' : 'Receive it?')
-  const mayAsk = terminal.interactive && !options.yes
-  if (existing.length > 0 && !options.overwrite) {
-    const there = someNames(existing)
-    const question = `There is already: ${there}. Let what arrives take its place?`
-    if (!mayAsk)
-      throw new TransferError('ERR_TRANSFER_EXISTS', `there is already: ${there}; to replace it add --overwrite`)
-    if (!(await terminal.confirm(question)))
-      throw new TransferError('ERR_TRANSFER_EXISTS', 'what is there is kept; nothing was received')
-  }
-  const resume =
-    !kept ||
-    !mayAsk ||
-    options.resume === true ||
-    (await terminal.confirm('Part of it has arrived before. Go on with that?'))
-  return { mayReplace: existing.length > 0, resume }
 }
 
 export const outputOf = async (

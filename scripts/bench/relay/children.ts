@@ -23,25 +23,13 @@ export const startProgram = async (args: readonly string[]): Promise<Program> =>
   return { process: child, said: JSON.parse(line) as Record<string, unknown> }
 }
 
-/** As `npm run chrove -- relay serve` starts it, with bounds that one machine does not reach. */
+/** As `npm run relay -- serve` starts it, with bounds that one machine does not reach. */
 export const startRelay = (home: string): Promise<Program> => {
-  const [, ...chrove] = packageJson.scripts.chrove.split(' ')
+  const [, ...program] = packageJson.scripts.relay.split(' ')
   const many = '1000000'
   const bounds = ['--channels-per-address', many, '--joins-per-minute', many, '--requests-per-minute', many]
-  const serve = [
-    'relay',
-    'serve',
-    '--home',
-    home,
-    '--port',
-    '0',
-    '--ports',
-    '0,0,0,0',
-    '--log-level',
-    'error',
-    '--json',
-  ]
-  return startProgram([...chrove, ...serve, ...bounds])
+  const serve = ['serve', '--home', home, '--port', '0', '--ports', '0,0,0,0', '--log-level', 'error', '--json']
+  return startProgram([...program, ...serve, ...bounds])
 }
 
 export const startBarePipe = (): Promise<Program> => startProgram([join(import.meta.dirname, 'bare-pipe.ts')])

@@ -42,9 +42,7 @@ const listener = await serveHttp(
   (request, peerHost) => rendezvous.fetch(request, peerHost),
   { host: '127.0.0.1', port: 0 },
   undefined,
-  {
-    upgrade: createUpgrade((offer) => rendezvous.accept(offer), RENDEZVOUS_MESSAGE_BYTES_MAX),
-    connectionsMax: settings.connectionsMax,
-  },
+  settings.connectionsMax,
+  createUpgrade((offer) => rendezvous.accept(offer), RENDEZVOUS_MESSAGE_BYTES_MAX),
 )
 process.stdout.write(`${JSON.stringify({ port: listener.address.port })}\n`)
