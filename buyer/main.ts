@@ -11,7 +11,11 @@ import { addDirectoryCommands } from '../indexer/cli/index.ts'
 import { vendorDesk } from '../vendor/cli/desk.ts'
 import { openKeys, registeredVendor } from '../vendor/cli/home.ts'
 import { addRelayCommands } from '../relay/cli/index.ts'
+import { joinRelay } from '../relay/client/index.ts'
+import { createSecureStream } from '../relay/client/secure-stream.ts'
 import { addTransferCommands } from '../relay/transfer/cli/index.ts'
+import { receiveOver, sendOver } from '../relay/transfer/cli/over.ts'
+import { addRendezvousCommands } from '../rendezvous/cli/index.ts'
 import { addVendorCommands } from '../vendor/cli/index.ts'
 import { createNativeJose } from '../vendor/native-jose.ts'
 import { addBuyerCommands } from './cli/program.ts'
@@ -30,4 +34,7 @@ await runProcess((program, context) => {
   })
   addRelayCommands(program, context)
   addTransferCommands(program, context)
+  addRelayCommands(program, context)
+  const peerTools = { secure: createSecureStream, joinRelay, sendFiles: sendOver, receiveFiles: receiveOver }
+  addRendezvousCommands(program, context, peerTools)
 })

@@ -47,6 +47,8 @@ const shape = {
   directory: httpUrl.optional(),
   /** URL of a relay. */
   relay: httpUrl.optional(),
+  /** URL of a rendezvous. */
+  rendezvous: httpUrl.optional(),
   /** PostgreSQL database of a directory, in place of a file in the home folder. */
   database: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
   /** SOCKS5 proxy for every outgoing connection; it also resolves names. */

@@ -1,10 +1,12 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
 import { NetworkError } from './network.ts'
 import { plainHost } from './plain-host.ts'
+import type { Upgrade } from './web-socket-server.ts'
 
 /** Connections of one server, unless it says otherwise. */
 export const HTTP_CONNECTIONS_MAX = 2048
@@ -30,10 +32,11 @@ const IDLE_MS = 120_000
 const DRAIN_MS = 5_000
 
 /**
- * Serves until closed; closing lets requests under way end.
+ * Serves until closed; closing lets requests under way end, and breaks off connections that were upgraded.
  * @param fetch gets each request with the address that its connection comes from
  * @param idleMs how long a connection may be silent
  * @param connectionsMax more at once are turned away
+ * @param upgrade without it no request to upgrade is heard
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
@@ -41,12 +44,21 @@ export const serveHttp = async (
   { host, port }: Address,
   idleMs = IDLE_MS,
   connectionsMax: number = HTTP_CONNECTIONS_MAX,
+  upgrade?: Upgrade,
 ): Promise<Listener> => {
   const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
     fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
   const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions: HTTP_LIMITS }) as Server
   server.maxConnections = connectionsMax
   server.timeout = idleMs
+  const upgraded = new Set<Duplex>()
+  if (upgrade) {
+    server.on('upgrade', (request, connection: Duplex, head) => {
+      upgraded.add(connection)
+      connection.once('close', () => upgraded.delete(connection))
+      upgrade(request, connection, head)
+    })
+  }
   const underWay = new Set<ServerResponse>()
   server.on('request', (_, response: ServerResponse) => {
     underWay.add(response)
@@ -70,6 +82,7 @@ export const serveHttp = async (
           resolve()
         })
         server.closeIdleConnections()
+        for (const connection of upgraded) connection.destroy()
         // Else the connection would stay open for a next request that is never answered.
         for (const response of underWay) response.shouldKeepAlive = false
       }),

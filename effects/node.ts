@@ -17,6 +17,7 @@ import { createPacker } from './packer-node.ts'
 import type { Packer } from './packer.ts'
 import { createRandom, type Random } from './random.ts'
 import { rpcRoles } from './rpc-endpoint.ts'
+import { createSockets, type OpenSocket } from './web-socket.ts'
 import { createFileStore, createSqlStore } from './store-node.ts'
 import type { FileStore, SqlStore } from './store.ts'
 import { createStreams } from './streams-node.ts'
@@ -48,6 +49,7 @@ export interface NodeEffects {
   readonly sql: SqlStore
   readonly log: Log
   readonly aead: typeof createNativeAead
+  readonly openSocket: OpenSocket
   readonly folders: Folders
   readonly packer: Packer
   createHasher(): Hasher
@@ -73,6 +75,7 @@ export const createNodeEffects = ({
 }: NodeEffectsOptions): NodeEffects => {
   const connecting = proxy === undefined ? {} : { proxy: new URL(proxy) }
   const network = createNetwork(connecting)
+  const dial = createDial(connecting)
   const { ask, heads } = rpcRoles([rpc ?? []].flat())
   const base = { clock: createClock(), random: createRandom(), log: createLog(service, logLevel) }
   return {
@@ -83,7 +86,8 @@ export const createNodeEffects = ({
       ask.map((url) => createChainRpc({ url, network })),
       base,
     ),
-    heads: createHeads(base, createDial(connecting), heads),
+    heads: createHeads(base, dial, heads),
+    openSocket: createSockets(dial),
     files: createFileStore(home),
     sql: createSqlStore(home),
     aead: createNativeAead,

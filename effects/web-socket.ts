@@ -76,3 +76,12 @@ export const openWebSocket = (
   })
   return { send: (text) => socket.send(text), destroy }
 }
+
+/** Opens WebSockets: see `openWebSocket`. */
+export type OpenSocket = (url: string, messageBytesMax: number, events: WebSocketEvents) => OpenWebSocket
+
+/** @param dial opens every connection, so that none goes around the proxy */
+export const createSockets =
+  (dial: Dial): OpenSocket =>
+  (url, messageBytesMax, events) =>
+    openWebSocket(dial, { url, headers: {} }, messageBytesMax, events)

@@ -90,6 +90,24 @@ export const TRANSFER_TEXT_BYTES_MAX = 1024 * 1024
 /** Plaintext of one record on a relayed stream, bytes: large enough that sealing costs more than handling it. */
 export const RECORD_BYTES_MAX = 64 * 1024
 
+/** A registration is signed twice over a key of up to 4096 bits: about 6 KiB. */
+export const REGISTRATION_BYTES_MAX = 12 * 1024
+
+/** Keys that a client may have had: their whole story is told to whoever asks, 12 KiB each at most. */
+export const REGISTRATION_VERSIONS_MAX = 32
+
+/** What is told of a client: all of its registrations. */
+export const CLIENT_RECORD_BYTES_MAX = 512 * 1024
+
+/** Characters of a signed statement's payload: the longest has a key of 4096 bits. */
+export const STATEMENT_TEXT_MAX = 4096
+
+/** A message between a client and a rendezvous, bytes: the longest has two statements signed by keys of 4096 bits. */
+export const RENDEZVOUS_MESSAGE_BYTES_MAX = 8 * 1024
+
+/** Addresses of its own that a client shares at once: each costs its peer an attempt. */
+export const CANDIDATES_MAX = 8
+
 /** Name of a relay's channel, characters: people say it aloud. */
 export const CHANNEL_NAME_LENGTH_MAX = 32
 

@@ -12,7 +12,7 @@ import { type ChannelInput, channelTable, isOver, isRefusal } from '../protocol/
 import type { ChannelRequest, ChannelView, JoinAnswer, JoinRequest } from '../protocol/relay/messages.ts'
 import { RelayError, type RelayErrorCode, relayProblems } from './errors.ts'
 import type { RelayMetrics } from './metrics.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createRateLimit } from '../effects/rate-limit.ts'
 import type { RelaySettings } from './settings.ts'
 import type { KeptChannel, RelayStore } from './store.ts'
 

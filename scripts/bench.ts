@@ -6,6 +6,7 @@ import { benchGateway } from './bench/gateway.ts'
 import { benchGraphql } from './bench/graphql.ts'
 import { benchIndexer } from './bench/indexer.ts'
 import { benchRelay } from './bench/relay.ts'
+import { benchRendezvous } from './bench/rendezvous.ts'
 import { benchVendor } from './bench/vendor.ts'
 
 export interface Measured {
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   indexer: benchIndexer,
   graphql: benchGraphql,
   gateway: benchGateway,
+  rendezvous: benchRendezvous,
   relay: benchRelay,
 }
 

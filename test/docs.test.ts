@@ -27,6 +27,7 @@ const runElsewhere = [
   'npm run bench -- vendor',
   'npm run bench -- contracts',
   'npm run bench -- graphql',
+  'npm run bench -- rendezvous',
   'npm run bench -- indexer',
   'npm run bench -- gateway',
   // Its file names a service and nodes of the reader's.
@@ -41,7 +42,8 @@ const runElsewhere = [
   'npm run deploy -- --network sepolia --verify',
 ]
 /** Goes on until it is stopped, or until a later command of the page ends it: those run beside it. */
-const serves = /(chrove -- (vendor serve|directory serve|proxy|relay serve|send)|relay -- serve) ?/
+const serves =
+  /(chrove -- (vendor serve|directory serve|proxy|relay serve|rendezvous serve|listen|send)|relay -- serve) ?/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
@@ -73,6 +75,7 @@ before(async () => {
   nodeOfPage = { 'docs/deploy.md': anvil.url }
   const directoryPort = await freePort()
   const relayPort = await freePort()
+  const rendezvousPort = await freePort()
   examples = [
     ['http://127.0.0.1:8545', chain.url],
     ['http://127.0.0.1:4000/graphql', directory.url],
@@ -80,6 +83,8 @@ before(async () => {
     ['./my-', `${folder}/my-`],
     [':4350', `:${directoryPort}`],
     ['--port 4350', `--port ${directoryPort}`],
+    [':4390', `:${rendezvousPort}`],
+    ['--port 4390', `--port ${rendezvousPort}`],
     [':4370', `:${relayPort}`],
     ['--port 4370 --ports 4371', `--port ${relayPort} --ports 0`],
     ...(await Promise.all(['1090', '9080', '9081'].map(async (port) => [`:${port}`, `:${await freePort()}`] as const))),

@@ -80,7 +80,7 @@ const askCode = ({ terminal }: Session): Promise<string> => {
   throw new CommandError('ERR_USAGE', 'give the code that the sender tells you')
 }
 
-const outputOf = async (
+export const outputOf = async (
   { terminal, say }: Session,
   received: Received,
   { stdout, out }: ReceiveCommandOptions,

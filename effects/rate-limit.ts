@@ -1,5 +1,5 @@
 /** How often each place may do something: a bucket that fills by the clock and is emptied by use. */
-import type { Clock } from '../effects/clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface RateLimit {
   /** Whether there is any left, without using it. */

@@ -1,5 +1,5 @@
 /** Where a request comes from, as far as quotas count: an IPv4 address, or the /64 of an IPv6 one. Kept in memory only. */
-import { formatIp, parseIp } from '../protocol/ip-address.ts'
+import { formatIp, parseIp } from './ip-address.ts'
 
 /** Bytes of an IPv6 address that a network hands out to one customer. */
 const IPV6_PREFIX_BYTES = 8
