@@ -34,7 +34,6 @@ await runProcess((program, context) => {
   })
   addRelayCommands(program, context)
   addTransferCommands(program, context)
-  addRelayCommands(program, context)
   const peerTools = { secure: createSecureStream, joinRelay, sendFiles: sendOver, receiveFiles: receiveOver }
   addRendezvousCommands(program, context, peerTools)
 })
