@@ -38,7 +38,8 @@ for (const { name, createReader, open } of kinds) {
     it('gives what was written, in whatever pieces it is written and asked for', async (t) => {
       const connected = await open(t)
       const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: MAX })), {
-        minLength: 20, maxLength: 60,
+        minLength: 20,
+        maxLength: 60,
       })
       await fc.assert(
         fc.asyncProperty(sizes, sizes, fc.nat({ max: 100 }), async (pieces, questions, early) => {

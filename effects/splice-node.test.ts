@@ -92,7 +92,9 @@ describe('spliced sockets', () => {
   it('keep apart what waits for one from what comes for another, and from what comes after it', async (t) => {
     const quick = await setUp(t)
     // Neither short nor a whole buffer; and whole buffers.
-    const slow = await Promise.all([20_000, 300_000].map(async (size) => ({ ...(await setUp(t)), size, sent: digest() })))
+    const slow = await Promise.all(
+      [20_000, 300_000].map(async (size) => ({ ...(await setUp(t)), size, sent: digest() })),
+    )
     for (const { left, right, size, sent } of slow) {
       right.pause()
       // Until the system takes nothing more.
