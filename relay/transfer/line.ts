@@ -21,7 +21,7 @@ const PING_MS = 10_000
 /** Nothing has come for so long: the connection is gone. Milliseconds. */
 const SILENCE_MS = 45_000
 /** For the other side to take an abort or an end before the connection is closed under it, milliseconds. */
-const FAREWELL_MS = 10_000
+const FAREWELL_MS = 5_000
 
 /** The connection is gone; another may go on where it was. */
 export class LineBroken extends Error {
@@ -171,10 +171,13 @@ export const openLine = (
     },
     async abort(code) {
       const [first] = streams
-      // Past the turns: what waits in them is never sent.
-      if (!over.signal.aborted) await briefly(say({ type: 'abort', code }).then(() => first?.end()))
-      else
-        await briefly((turns[0] ?? Promise.resolve()).then(() => first?.send(encodeMessage({ type: 'abort', code }))))
+      const record = encodeMessage({ type: 'abort', code })
+      // Past the turns where the line is over: what waits in them is never sent.
+      const told = over.signal.aborted
+        ? (turns[0] ?? Promise.resolve()).then(() => first?.send(record))
+        : send(0, record)
+      // Closed before the other side has heard it, the other streams would break first, and say nothing.
+      await briefly(told.then(() => first?.end()).then(() => heardEnds[0]))
       close()
     },
     close,
