@@ -47,7 +47,8 @@ export const listenHttp = async (options: HttpListenerOptions): Promise<Listener
   const http1: Server = createServer(serverOptions)
   const http2 = createHttp2Server()
   const secure =
-    tls && createSecureServer({ ...HTTP_LIMITS, key: Buffer.from(tls.key), cert: Buffer.from(tls.cert), allowHTTP1: true })
+    tls &&
+    createSecureServer({ ...HTTP_LIMITS, key: Buffer.from(tls.key), cert: Buffer.from(tls.cert), allowHTTP1: true })
   const open = new Set<Duplex>()
   const responses = new Set<ServerResponse>()
   /** The connections that requests of that method are given, each with its request once that has come. */
