@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
 import { lockFile } from './file-lock.ts'
+import { AsideDialect } from './store-aside.ts'
 import type { FileStore, SqlStore } from './store.ts'
 
 const OWNER_ONLY_FILE = 0o600
@@ -65,6 +66,20 @@ export const createSqlStore = (directory: string): SqlStore => ({
   dialect(name) {
     const path = pathOf(directory, name, '.sqlite')
     return new SqliteDialect({ database: () => Promise.resolve(rememberStatements(openDatabase(path))) })
+  },
+})
+
+/**
+ * The same for who commits all the time: durable at each commit too, while the process goes on.
+ * @see effects/store-aside.ts
+ */
+export const createAsideSqlStore = (directory: string): SqlStore => ({
+  dialect(name) {
+    const path = pathOf(directory, name, '.sqlite')
+    return new AsideDialect(() => {
+      const database = openDatabase(path)
+      return { database, statements: rememberStatements(database), path }
+    })
   },
 })
 

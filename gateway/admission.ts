@@ -6,7 +6,7 @@ import type { Clock } from '../effects/clock.ts'
 import { nowSeconds } from '../effects/clock.ts'
 import { base64url, utf8 } from '../protocol/bytes.ts'
 import { formatAmount } from '../protocol/amount.ts'
-import { costsMoney, IDEMPOTENCY_KEY, parseCost } from '../protocol/payment-headers.ts'
+import { costsMoney, IDEMPOTENCY_KEY, parseCost, paymentHeaders } from '../protocol/payment-headers.ts'
 import { GatewayError } from './errors.ts'
 import { IDEMPOTENCY_SECONDS, IDEMPOTENT_RETRIES_MAX } from './limits.ts'
 import type { Rows } from './ledger/batch.ts'
@@ -71,11 +71,11 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const known = costLines.get(way)
     if (known) return known
     const lines: HeaderLines = [
-      ['Content-Cost', way.price.header],
-      ['Content-Account-Address', way.rail.serviceAccount],
-      ['Content-Cost-Per', way.price.per],
-      ['Content-Cost-Currency', way.rail.currency.code],
-      ['Payment-Refund-Endpoint', endpoints.refund],
+      [paymentHeaders.cost, way.price.header],
+      [paymentHeaders.serviceAccount, way.rail.serviceAccount],
+      [paymentHeaders.costPer, way.price.per],
+      [paymentHeaders.costCurrency, way.rail.currency.code],
+      [paymentHeaders.refundEndpoint, endpoints.refund],
     ]
     costLines.set(way, lines)
     return lines
@@ -87,24 +87,32 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     return { route, meter: undefined, headers: () => lines, commit: async () => lines, release: async () => {} }
   }
 
-  const accountHeaders = ({ rail, account }: LiveVoucher): HeaderLines => [
-    ['Payment-Account-Balance', signedAmount(ledger.balance(account), rail.currency.decimals)],
-    ['Payment-Account-Usage', formatAmount(account.charged, rail.currency.decimals)],
+  const balanceLine = ({ rail, account }: LiveVoucher) =>
+    [paymentHeaders.balance, signedAmount(ledger.balance(account), rail.currency.decimals)] as const
+  const usageLine = ({ rail, account }: LiveVoucher) =>
+    [paymentHeaders.usage, formatAmount(account.charged, rail.currency.decimals)] as const
+
+  const headersBefore = (way: Way, voucher: LiveVoucher): HeaderLines => [
+    ...costHeaders(way),
+    balanceLine(voucher),
+    usageLine(voucher),
   ]
 
-  /** What an answer says once this cost has been charged. */
-  const toldHeaders = async (
+  /** What an answer says once this cost has been charged. Takes the account as it is now. */
+  const headersAfter = (
     way: Way,
     voucher: LiveVoucher,
     counter: number,
     cost: bigint,
     request: Incoming,
-  ): Promise<HeaderLines> => {
+  ): HeaderLines | Promise<HeaderLines> => {
     const text = receipts.text(voucher, counter, cost, nowSeconds(clock))
-    const signed = wantsSignedReceipt(request.header('prefer'))
-    const receipt = signed ? await receipts.signed(text) : receipts.quick(voucher, text)
-    const lines = [...costHeaders(way), ...accountHeaders(voucher)]
-    return receipt === undefined ? lines : [...lines, ['Payment-Receipt', receipt]]
+    const lines = headersBefore(way, voucher)
+    if (wantsSignedReceipt(request.header('prefer'))) {
+      return receipts.signed(text).then((receipt) => [...lines, [paymentHeaders.receipt, receipt]])
+    }
+    const receipt = receipts.quick(voucher, text)
+    return receipt === undefined ? lines : [...lines, [paymentHeaders.receipt, receipt]]
   }
 
   /** What the request says it may cost at most, or gives. */
@@ -148,8 +156,8 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
   }
 
   /** Rows that go with the charge of this voucher. */
-  const rowsOf = ({ key, account, id, untilSeconds }: LiveVoucher, more: Rows): Rows =>
-    key ? more : { ...more, voucher: voucherRow(account, id, untilSeconds) }
+  const rowsOf = ({ mac, account, id, untilSeconds }: LiveVoucher, more: Rows): Rows =>
+    mac ? more : { ...more, voucher: voucherRow(account, id, untilSeconds) }
 
   const admitAccount = async (request: Incoming, route: PricedRoute, voucher: LiveVoucher): Promise<Use> => {
     const way = route.accountWays.find(({ rail }) => rail === voucher.rail)
@@ -165,7 +173,7 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
       }
       return await admitOnce({ request, route, way, voucher, counter, cost, chosen }, NO_ROWS)
     } catch (error) {
-      if (!voucher.key) vouchers.putBack(voucher)
+      if (!voucher.mac) vouchers.putBack(voucher)
       throw error
     }
   }
@@ -197,19 +205,19 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const { request, route, way, voucher, counter } = admitted
     const reservation = reserve(voucher, cost)
     const ended = (): void => {
-      if (!voucher.key) vouchers.putBack(voucher)
+      if (!voucher.mac) vouchers.putBack(voucher)
     }
     return {
       route,
       meter: undefined,
-      headers: () => [...costHeaders(way), ...accountHeaders(voucher)],
+      headers: () => headersBefore(way, voucher),
       async commit() {
         try {
           const all = rowsOf(voucher, rows)
           // Nothing to keep: what is free leaves no trace.
           const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
-          const told = toldHeaders(way, voucher, counter, cost, request)
-          told.catch(() => {})
+          const told = headersAfter(way, voucher, counter, cost, request)
+          if (told instanceof Promise) told.catch(() => {})
           await written
           parts.charged(voucher.account, voucher.rail)
           return await told
@@ -238,14 +246,14 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
         return await meter.settle()
       } finally {
         parts.charged(voucher.account, voucher.rail)
-        if (!voucher.key) vouchers.putBack(voucher)
+        if (!voucher.mac) vouchers.putBack(voucher)
       }
     }
     return {
       route,
       meter,
-      headers: () => [...costHeaders(way), ...accountHeaders(voucher)],
-      commit: async () => toldHeaders(way, voucher, counter, await settle(), request),
+      headers: () => headersBefore(way, voucher),
+      commit: async () => headersAfter(way, voucher, counter, await settle(), request),
       release: async () => void (await settle()),
     }
   }

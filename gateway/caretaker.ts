@@ -73,7 +73,8 @@ export const createCaretaker = ({ clock, log, ledger, refunds, rails, rest }: Ca
   }
 
   const look = async (signal: AbortSignal): Promise<void> => {
-    for (const [account, rail] of toLookAt) {
+    // What fails is looked at again next time, and not in this loop.
+    for (const [account, rail] of [...toLookAt]) {
       toLookAt.delete(account)
       await tellUsed(account, rail, signal).catch((error: unknown) => {
         if (!signal.aborted) note('gateway.used-up-failed', error, rail)

@@ -66,7 +66,7 @@ export const createEndpoints = (parts: EndpointParts): AnswerOwn => {
   /** Takes a request that costs nothing, so that nobody repeats it. */
   const takeFree = async (voucher: LiveVoucher, request: Incoming): Promise<number> => {
     const counter = await vouchers.take(voucher, request)
-    if (voucher.key) return counter
+    if (voucher.mac) return counter
     const { account, id, untilSeconds } = voucher
     await ledger.write({ voucher: voucherRow(account, id, untilSeconds) })
     vouchers.putBack(voucher)

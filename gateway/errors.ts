@@ -1,6 +1,6 @@
 /** What the gateway refuses, and how HTTP says it. */
 import { ProtocolError, type ProtocolErrorCode } from '../protocol/errors.ts'
-import { paymentProblems, type PaymentProblemCode } from '../protocol/payment-problems.ts'
+import type { PaymentProblemCode } from '../protocol/payment-problems.ts'
 
 export interface GatewayErrorOptions extends ErrorOptions {
   /** Members of the problem document. */
@@ -49,6 +49,3 @@ export const retryAfterSeconds: Partial<Record<PaymentProblemCode, number>> = {
   ERR_UPSTREAM: 2,
   ERR_IDEMPOTENCY_BUSY: 1,
 }
-
-/** The status that a code has over HTTP. */
-export const statusOf = (code: PaymentProblemCode): number => paymentProblems[code].status

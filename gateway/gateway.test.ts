@@ -780,6 +780,11 @@ describe('SEED 004 Server: prices', () => {
       '/free/%2e%2e/paid/x',
       '/.\\paid/x',
       '/%2570aid/x',
+      '/one;a=b',
+      '/one#',
+      'http://api.example.com/one',
+      'one',
+      '/x/..;/one',
       '/./one',
     ]) {
       const incoming = { method: 'GET', target, host: HOST, header: () => undefined, headers: () => new Headers() }

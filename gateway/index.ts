@@ -33,8 +33,8 @@ export interface GatewayEffects {
   turn(): Promise<void>
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array
-  /** HMAC-SHA-256 of text in ASCII, base64url. */
-  hmac(key: Uint8Array, text: string): string
+  /** HMAC-SHA-256 under a key: from text in Latin-1 to base64url. */
+  hmac(key: Uint8Array): (text: string) => string
   /** base64url of UTF-8. */
   encode(text: string): string
 }

@@ -102,6 +102,9 @@ export const createPricing = (
     find(method, path) {
       const key = `${method} ${path}`
       if (known.has(key)) return known.get(key)
+      // Other forms of a target name paths too (RFC 9112 §3.2), and some services read them.
+      const isPath = path.startsWith('/') && !path.includes('#')
+      if (!isPath && !(method === 'OPTIONS' && path === '*')) throw ambiguous()
       const route = unambiguous(path, (one) => routes.find(({ matches }) => matches(method, one))?.priced)
       if (known.size >= KNOWN_PATHS_MAX) known.clear()
       known.set(key, route)
@@ -120,12 +123,15 @@ const unambiguous = (path: string, find: (path: string) => PricedRoute | undefin
   const route = find(path)
   const plain = plainPath(path)
   if (plain !== path && find(plain) !== route) {
-    throw new GatewayError('ERR_PATH', 'write the path without escapes, dots and empty parts')
+    throw ambiguous()
   }
   return route ?? find(plain.toLowerCase()) ?? find(plain.toLowerCase().replace(/(.)\/+$/, '$1'))
 }
 
-/** As the most eager service reads it: unescaped, again and again, then without dots and empty parts. */
+const ambiguous = () =>
+  new GatewayError('ERR_PATH', 'write the path and query alone, without escapes, dots, parameters and empty parts')
+
+/** As the most eager service reads it: unescaped, again and again, then without parameters, dots and empty parts. */
 const plainPath = (path: string): string => {
   let plain = path
   for (let times = 0; times < 3 && plain.includes('%'); times++) {
@@ -136,7 +142,10 @@ const plainPath = (path: string): string => {
     }
   }
   const parts: string[] = []
-  const all = plain.replaceAll('\\', '/').split('/')
+  const all = plain
+    .replaceAll('\\', '/')
+    .split('/')
+    .map((part) => part.split(';', 1)[0] ?? '')
   for (const part of all) {
     if (part === '..') parts.pop()
     else if (part !== '.' && part !== '') parts.push(part)

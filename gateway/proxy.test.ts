@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request as ask, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { createSha256 } from '../effects/digest-node.ts'
 import { listenHttp } from '../effects/http-listener.ts'
@@ -198,6 +198,23 @@ describe('the reverse proxy', () => {
     assert.equal(await usage(port, spender), '100')
   })
 
+  it('lets no other method or target be read into a free request', async (t) => {
+    const seen: IncomingMessage[] = []
+    const { port } = await proxied(t, (request, response) => {
+      seen.push(request)
+      response.end()
+    })
+    const headers = { host: HOST, 'x-http-method-override': 'GET', 'x-http-method': 'GET' }
+    await send(port, new Request(`http://${HOST}/a`, { method: 'OPTIONS', headers }))
+    assert.deepEqual(
+      Object.keys(seen[0]?.headers ?? {}).filter((name) => name.includes('method')),
+      [],
+    )
+    const absolute = await say(port, `GET http://${HOST}/a HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`)
+    assert.match(absolute, /^HTTP\/1\.1 400 [^]*ERR_PATH/)
+    assert.equal(seen.length, 1)
+  })
+
   it('tells whether it is well, and what it did, before all prices', async (t) => {
     const { port } = await proxied(t, (_, response) => void response.end())
     const get = (target: string) => send(port, new Request(`http://${HOST}${target}`))
@@ -214,19 +231,19 @@ describe('a WebSocket through the proxy', () => {
   const echoing = () => {
     const server = createServer()
     server.on('upgrade', (_, socket) => {
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: Upgrade\r\n\r\n')
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n')
       socket.on('error', () => {})
       socket.pipe(socket)
     })
     return server
   }
-  const openEcho = async (port: number, request: Request) => {
-    const headers = { ...Object.fromEntries(request.headers), connection: 'Upgrade', upgrade: 'echo' }
+  const openEcho = async (port: number, request: Request, protocol = 'websocket') => {
+    const headers = { ...Object.fromEntries(request.headers), connection: 'Upgrade', upgrade: protocol }
     const asked = ask({ port, host: '127.0.0.1', path: '/socket', headers, agent: false })
     asked.end()
     const [message, socket] = (await Promise.race([once(asked, 'upgrade'), once(asked, 'response')])) as [
       IncomingMessage,
-      import('node:net').Socket | undefined,
+      Socket | undefined,
     ]
     return { message, socket }
   }
@@ -243,20 +260,28 @@ describe('a WebSocket through the proxy', () => {
     assert.equal(await usage(port, spender), '100')
   })
 
+  it('is the only protocol that a connection goes on in: HTTP/2 would be a way around all prices', async (t) => {
+    const { port, spender } = await proxied(t, echoing())
+    for (const protocol of ['h2c', 'echo', 'websocket, h2c']) {
+      const { message, socket } = await openEcho(port, spender.ask('GET', '/socket'), protocol)
+      assert.deepEqual([message.statusCode, socket], [400, undefined], protocol)
+    }
+    assert.equal(await usage(port, spender), '0')
+  })
+
   it('is charged by the bit that comes from the service, and ends with the money', async (t) => {
     const settings = { per: 'bit', price: '0.000000125' }
     const { port, spender, service } = await proxied(t, echoing(), { settings }, 10n)
     const { socket } = await openEcho(port, spender.ask('GET', '/socket'))
     socket?.write('x'.repeat(600))
-    let length = 0
-    socket?.on('data', (piece: Buffer) => (length += piece.length))
-    while (length < 600) await once(socket!, 'data')
+    const seen = { bytes: 0 }
+    socket?.on('data', (piece: Buffer) => (seen.bytes += piece.length))
+    while (seen.bytes < 600) await once(socket!, 'data')
     socket?.write('x'.repeat(600))
-    while (length < 600) await once(socket!, 'data')
     await new Promise((resolve) => setTimeout(resolve, 20))
     await service.expire()
     await once(socket!, 'end')
-    assert.equal(length, 1_000)
+    assert.equal(seen.bytes, 1_000)
     assert.equal(await usage(port, spender), '10')
   })
 })

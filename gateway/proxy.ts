@@ -12,8 +12,15 @@ import { REQUESTS_AT_ONCE_MAX } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { incomingOf, meterNode, send } from './node.ts'
 
-/** Headers between payer and gateway, of which the service learns nothing. */
-export const withheldHeaders: ReadonlySet<string> = new Set(['payment-voucher', 'payment-proof'])
+/** Headers of which the service learns nothing: those between payer and gateway, and those that would change the price. */
+export const withheldHeaders: ReadonlySet<string> = new Set([
+  'payment-voucher',
+  'payment-proof',
+  // Some services take a free OPTIONS for a GET by these.
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+])
 
 export interface ProxyParts {
   readonly gateway: Gateway
@@ -52,6 +59,10 @@ export const createMeteredProxy = ({ gateway, proxy, metrics, createSha256 }: Pr
     let use: Use | undefined
     let other: Duplex | undefined
     try {
+      // Through a connection in any other protocol requests would pass that nobody pays for, HTTP/2 in the clear above all.
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+        throw new GatewayError('ERR_UPGRADE', 'leave the header Upgrade out')
+      }
       use = await gateway.admit(incoming)
       const { response, socket: agreed } = await proxy.upgrade(request).catch(() => {
         throw new GatewayError('ERR_UPSTREAM', 'the service behind this gateway does not answer: try again')

@@ -14,7 +14,6 @@ export interface ReceiptParts {
   readonly signingKey: RsaPrivateKey
   /** base64url of text. */
   encode(text: string): string
-  hmac(key: Uint8Array, text: string): string
 }
 
 export interface Receipts {
@@ -26,7 +25,7 @@ export interface Receipts {
   signed(text: string): Promise<string>
 }
 
-export const createReceipts = ({ jose, ledger, signingKey, encode, hmac }: ReceiptParts): Receipts => ({
+export const createReceipts = ({ jose, ledger, signingKey, encode }: ReceiptParts): Receipts => ({
   text: ({ rail, account, host, id }, n, cost, ts) =>
     receiptText({
       purpose: 'receipt',
@@ -40,10 +39,10 @@ export const createReceipts = ({ jose, ledger, signingKey, encode, hmac }: Recei
       balance: ledger.balance(account),
       ts,
     }),
-  quick({ key }, text) {
-    if (key === undefined) return undefined
+  quick({ mac }, text) {
+    if (mac === undefined) return undefined
     const input = `${HS256_HEADER}.${encode(text)}`
-    return `${input}.${hmac(key, input)}`
+    return `${input}.${mac(input)}`
   },
   async signed(text) {
     const { protected: header, payload, signature } = await jose.sign(utf8(text), signingKey)

@@ -10,7 +10,8 @@ import { turn } from '../effects/turn-node.ts'
 import { base64url, toHex } from '../protocol/bytes.ts'
 import { createJose } from '../protocol/jose.ts'
 import { formatKeyId, keyIdOf, parseKeyId, thumbprintOf } from '../protocol/keys.ts'
-import { readOffers } from '../protocol/offers.ts'
+import { paymentRequiredSchema, readOffers } from '../protocol/offers.ts'
+import { PAYMENT_REQUIRED_BYTES_MAX } from '../protocol/limits.ts'
 import { formatContentDigest, formatProof, UNPROVED_BODY } from '../protocol/payment-proof.ts'
 import { channelVoucherSigner, evmSignerOf, rsaSignerOf, rsaVoucherSigner } from '../protocol/voucher-keys.ts'
 import { sealVoucher, type VoucherClaims, type VoucherSigner } from '../protocol/voucher.ts'
@@ -354,7 +355,9 @@ export const startGateway = async (options: TestGatewayOptions = {}): Promise<Te
 
 /** The offers of a 402, as a client reads them. */
 export const offersOf = async (response: Response) => {
-  const body = (await response.json()) as Record<string, unknown>
+  const text = await response.text()
+  if (text.length > PAYMENT_REQUIRED_BYTES_MAX) throw new Error('no client would read so long a 402')
+  const body = paymentRequiredSchema.parse(JSON.parse(text))
   const anchor = {
     ...{ host: HOST, nowSeconds: NOW },
     signingKey: thumbprintOf(serviceKeys.signing.publicKey),

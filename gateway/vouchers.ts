@@ -36,8 +36,8 @@ export interface LiveVoucher {
   /** In the ledger; `jti`, or the digest of what is signed. */
   readonly id: string
   readonly untilSeconds: number
-  /** The proof key; without one the voucher is good for one request. */
-  readonly key: Uint8Array | undefined
+  /** HMAC-SHA-256 under the proof key, base64url; a voucher without a key is good for one request. */
+  readonly mac: ((text: string) => string) | undefined
   readonly window: ReplayWindow
   account: Account
 }
@@ -47,8 +47,8 @@ export interface VoucherEffects {
   readonly jose: Pick<Jose, 'decrypt'>
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array
-  /** HMAC-SHA-256 of text in ASCII, base64url. */
-  hmac(key: Uint8Array, text: string): string
+  /** HMAC-SHA-256 under a key: from text in Latin-1 to base64url. */
+  hmac(key: Uint8Array): (text: string) => string
 }
 
 export interface VoucherBook {
@@ -137,10 +137,10 @@ export const createVoucherBook = (
     }
     await raise(account, authority)
     const { key: keyText, exp } = opened.claims
-    const key = keyText === undefined ? undefined : base64url.decode(keyText)
-    if (key) await ledger.write({ voucher: voucherRow(account, id, exp) })
+    const mac = keyText === undefined ? undefined : effects.hmac(base64url.decode(keyText))
+    if (mac) await ledger.write({ voucher: voucherRow(account, id, exp) })
     const { host } = opened.claims
-    return { rail, host, id, untilSeconds: exp, key, window: createReplayWindow(), account }
+    return { rail, host, id, untilSeconds: exp, mac, window: createReplayWindow(), account }
   }
 
   const raise = async (account: Account, { limit, evidence }: Authority): Promise<void> => {
@@ -172,7 +172,7 @@ export const createVoucherBook = (
     }
     const verification = verify(text, request, rails)
       .then((voucher) => {
-        if (voucher.key) remember(text, voucher)
+        if (voucher.mac) remember(text, voucher)
         return voucher
       })
       .finally(() => verifying.delete(key))
@@ -231,9 +231,9 @@ export const createVoucherBook = (
     },
 
     take(voucher, request) {
-      const { key, window } = voucher
+      const { mac, window } = voucher
       const header = request.header('payment-proof')
-      if (key === undefined) return takeOnly(voucher)
+      if (mac === undefined) return takeOnly(voucher)
       if (header === undefined) {
         const text = 'a voucher with a key proves each of its requests: send Payment-Proof'
         throw new GatewayError('ERR_PROOF_MISSING', text)
@@ -248,7 +248,7 @@ export const createVoucherBook = (
         amount: request.header('payment-amount') ?? '',
         bodyDigest: announcedDigest(request.header('content-digest') ?? '') ?? UNPROVED_BODY,
       })
-      if (!sameText(effects.hmac(key, text), proof.mac)) {
+      if (!sameText(mac(text), proof.mac)) {
         throw new GatewayError('ERR_PROOF_WRONG', 'this proof is of another request, or by another key')
       }
       if (!window.admit(proof.counter)) {

@@ -19,6 +19,7 @@ export const paymentProblems = {
   ERR_IDEMPOTENCY_KEY: { status: 400, title: 'The idempotency key is not understood' },
   ERR_BODY_DIGEST: { status: 400, title: 'The body is not the one that was announced' },
   ERR_PATH: { status: 400, title: 'The path can be read in several ways' },
+  ERR_UPGRADE: { status: 400, title: 'Connections go on as WebSockets only' },
   ERR_DONATION: { status: 400, title: 'The amount to give is not understood' },
   ERR_REFUND_ADDRESS: { status: 400, title: 'Refunds cannot go to this address' },
 

@@ -28,6 +28,9 @@ const runElsewhere = [
   'npm run bench -- contracts',
   'npm run bench -- graphql',
   'npm run bench -- indexer',
+  'npm run bench -- gateway',
+  // Its file names a service and nodes of the reader's.
+  'npm run chrove -- gateway --config gateway.yaml --home ./my-vendor',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
   // test/deploy.test.ts

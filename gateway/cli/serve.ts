@@ -4,6 +4,8 @@ import type { CommandContext, Session } from '../../effects/command.ts'
 import { base64urlOfText, createSha256, hmacSha256, sha256 } from '../../effects/digest-node.ts'
 import { listenHttp } from '../../effects/http-listener.ts'
 import { createHttpProxy } from '../../effects/http-proxy.ts'
+import { createAsideSqlStore } from '../../effects/store-node.ts'
+import { postgresDialect } from '../../effects/store-postgres.ts'
 import { turn } from '../../effects/turn-node.ts'
 import type { Jose } from '../../protocol/jose.ts'
 import { formatVendorUri } from '../../protocol/vendor-uri.ts'
@@ -63,7 +65,11 @@ const serve = async (session: Session, config: string, parts: GatewayParts): Pro
     const native = { turn, sha256, hmac: hmacSha256, encode: base64urlOfText }
     const service = { keys, rails: opened.rails, ...(vendor && { vendor: formatVendorUri(vendor.uri) }) }
     const jose = parts.createJose(session)
-    const gateway = await createGateway({ ...effects, ...native, jose }, settings, service)
+    const { database } = settings
+    // The ledger is written with every request.
+    const sql =
+      database === undefined ? createAsideSqlStore(session.home) : { dialect: () => postgresDialect(database) }
+    const gateway = await createGateway({ ...effects, ...native, sql, jose }, settings, service)
     try {
       await answer(session, settings, gateway, opened)
     } finally {

@@ -24,6 +24,8 @@ const fileSchema = gatewaySettingsSchema.extend({
   listen,
   /** The service behind it. */
   upstream: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).transform((url) => new URL(url)),
+  /** PostgreSQL for the ledger, in place of a file in the home folder. */
+  database: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
   /** Files with PEM; without them something else ends TLS, or nothing does. */
   tls: z.strictObject({ key: z.string().min(1), cert: z.string().min(1) }).optional(),
 })

@@ -12,7 +12,7 @@ import { serveHttp } from '../../../effects/http-server.ts'
 import { silentLog } from '../../../effects/log.ts'
 import { createRandom } from '../../../effects/random.ts'
 import { createNativeRsa } from '../../../effects/rsa-node.ts'
-import { createSqlStore } from '../../../effects/store-node.ts'
+import { createAsideSqlStore } from '../../../effects/store-node.ts'
 import { turn } from '../../../effects/turn-node.ts'
 import { meterFetch } from '../../../gateway/fetch.ts'
 import { createGateway } from '../../../gateway/index.ts'
@@ -26,7 +26,7 @@ const [, , folder = ''] = process.argv
 
 const rail = createKeyRail()
 const effects = {
-  ...{ clock: createClock(), random: createRandom(), log: silentLog, sql: createSqlStore(folder) },
+  ...{ clock: createClock(), random: createRandom(), log: silentLog, sql: createAsideSqlStore(folder) },
   ...{ turn, sha256, hmac: hmacSha256, encode: base64urlOfText },
   jose: createNativeJose(createNativeRsa(), createRandom()),
 }

@@ -13,7 +13,8 @@ import { serveHttp } from '../../../../effects/http-server.ts'
 import { fromUtf8, toHex, utf8 } from '../../../../protocol/bytes.ts'
 import { problemResponse } from '../../../../protocol/problem.ts'
 import { createLife } from '../../../../sim/life.ts'
-import { GatewayError, statusOf } from '../../../errors.ts'
+import { paymentProblems } from '../../../../protocol/payment-problems.ts'
+import { GatewayError } from '../../../errors.ts'
 import type { DirectRail } from '../../../rail.ts'
 import { openEvmRails } from '../index.ts'
 import { CHAIN_ID, createTestBook, createTestDisk, mortalChain, openTestWorld, type TestWorld } from '../testing.ts'
@@ -57,7 +58,7 @@ const createShop = (rail: DirectRail, answer: () => Response = () => new Respons
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const { code, message: detail, more } = error
-      const response = problemResponse({ status: statusOf(code), code, title: code, detail, more })
+      const response = problemResponse({ status: paymentProblems[code].status, code, title: code, detail, more })
       for (const [name, value] of Object.entries(challenge)) response.headers.set(name, value)
       return response
     }
