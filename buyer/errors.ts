@@ -12,6 +12,9 @@ const retryableCodes = [
   'ERR_DEPOSIT_UNSEEN',
   /** A refund was taken up, and the money is not there yet. */
   'ERR_REFUND_PENDING',
+  /** Another program used the Nano account at the same time. */
+  'ERR_NANO_LOST',
+  'ERR_NANO_UNREACHABLE',
 ] as const
 
 export type BuyerErrorCode =

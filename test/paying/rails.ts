@@ -7,13 +7,25 @@ import { GatewayError } from '../../gateway/errors.ts'
 import type { Deposits, Rail, SignedVoucher } from '../../gateway/rail.ts'
 import { keyHashOf } from '../../protocol/cert-info.ts'
 import { formatKeyId, keyIdOf, parseKeyId, type RsaPublicKey } from '../../protocol/keys.ts'
+import { formatNanoAccount, parseNanoAccount } from '../../protocol/nano/account.ts'
+import { nanoVoucherHolds } from '../../protocol/nano/voucher.ts'
 import { parseVendorUri } from '../../protocol/vendor-uri.ts'
 import { channelIdOf, paymentsDomain, signerOf } from '../../protocol/typed-data.ts'
 import { evmSignerOf, rsaSignerOf } from '../../protocol/voucher-keys.ts'
 
+/** The books of a Nano network, as far as the service looks at them. */
+export interface NanoBooks {
+  readonly serviceAccount: string
+  /** Sends to it, the oldest first. */
+  sends(): readonly { readonly hash: string; readonly source: string; readonly amount: bigint }[]
+}
+
 export interface TestRails {
   readonly channel: Rail
   readonly credit: Rail
+  readonly nano: Rail
+  /** Where the service looks for sends; none until a test says so. */
+  nanoBooks: NanoBooks
   /** Tells the gateway of all deposits into accounts that it has seen. */
   sync(): Promise<void>
   /** Resolves when no refund is being paid: time passes too fast here to wait for it. */
@@ -40,7 +52,7 @@ export const createTestRails = async ({
   const keys = new Map<string, { readonly key: RsaPublicKey; credited: bigint }>()
   const signed = new Map<string, bigint>()
   let refunding = Promise.resolve()
-  let [toChannels, toCredits]: (Deposits | undefined)[] = []
+  let [toChannels, toCredits, toNano]: (Deposits | undefined)[] = []
 
   const syncChannel = async (account: string): Promise<void> => {
     const [state] = await reader.channels(payments, [account as Hex])
@@ -153,7 +165,38 @@ export const createTestRails = async ({
     refund: async () => ({ reference: 'paid' }),
     run: (deposits, signal) => ((toCredits = deposits), untilAborted(signal)),
   }
+  const nano: Rail = {
+    ...shared,
+    currency: { code: 'NANO', decimals: 30 },
+    scheme: 'nano',
+    id: 'nano:test',
+    get serviceAccount() {
+      return rails.nanoBooks.serviceAccount
+    },
+    algorithm: 'Ed25519Blake2b',
+    account(text) {
+      const key = parseNanoAccount(text)
+      return key && formatNanoAccount(key)
+    },
+    offer: () => ({}),
+    async verify({ account, jws }) {
+      if (!nanoVoucherHolds(jws, account)) throw new GatewayError('ERR_VOUCHER_SIGNATURE', 'another key')
+      if (!rails.isBlind) await syncNano()
+      return {}
+    },
+    verifyRefund: async (voucher) => ({ ...(await nano.verify(voucher)), authorization: '' }),
+    home: (account) => account,
+    refund: async () => ({ reference: 'paid' }),
+    run: (deposits, signal) => ((toNano = deposits), untilAborted(signal)),
+  }
+  const syncNano = async (): Promise<void> => {
+    for (const { hash, source, amount } of rails.nanoBooks.sends()) {
+      await toNano?.credit({ id: hash, account: source, amount })
+    }
+  }
   const rails: TestRails = {
+    nano,
+    nanoBooks: { serviceAccount: formatNanoAccount(new Uint8Array(32)), sends: () => [] },
     channel,
     credit,
     signed,
@@ -163,6 +206,7 @@ export const createTestRails = async ({
       if (rails.isBlind) return
       for (const account of channels.keys()) await syncChannel(account)
       for (const account of keys.keys()) await syncKey(account)
+      await syncNano()
     },
   }
   return rails

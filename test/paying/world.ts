@@ -82,6 +82,7 @@ const ROUTES = [
   { match: '/stream', per: 'bit', price: '0.000000000000000000001' },
   { match: '/gift', donation: true },
   { match: '/credit/*', pay: ['credit'] },
+  { match: '/nano/*', pay: ['nano'] },
 ]
 
 export const openPayingWorld = async (): Promise<PayingWorld> => {
@@ -90,7 +91,7 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
   const pauses = createPauses()
   let image: Buffer | undefined
   let rails = await createTestRails(market)
-  let opened: Awaited<ReturnType<typeof open>> | undefined
+  let opening: ReturnType<typeof open> | undefined
 
   const open = async () => {
     const database = new Database(image)
@@ -108,7 +109,8 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
       },
       gatewaySettingsSchema.parse({
         hosts: [HOST],
-        accounts: { channel: { scheme: 'channel' }, credit: { scheme: 'order' } },
+        accounts: { channel: { scheme: 'channel' }, credit: { scheme: 'order' }, nano: { scheme: 'nano' } },
+        pay: ['channel', 'credit'],
         price: '0.0000000000000001',
         routes: ROUTES,
         ...world.settings,
@@ -116,7 +118,7 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
       {
         keys: { signing: rsaKeyPair(0), encryption: rsaKeyPair(1) },
         vendor: market.vendor,
-        rails: new Map(Object.entries({ channel: rails.channel, credit: rails.credit })),
+        rails: new Map(Object.entries({ channel: rails.channel, credit: rails.credit, nano: rails.nano })),
       },
     )
     const stopping = new AbortController()
@@ -137,8 +139,19 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
     }
   }
 
-  const deliver = async (request: Request): Promise<Response> => {
-    opened ??= await open()
+  /** What is under way: nothing of one test reaches the gateway of the next. */
+  const delivering = new Set<Promise<unknown>>()
+  const deliver = (request: Request): Promise<Response> => {
+    const delivery = deliverNow(request)
+    delivering.add(delivery)
+    const ended = () => delivering.delete(delivery)
+    delivery.then(ended, ended)
+    return delivery
+  }
+
+  const deliverNow = async (request: Request): Promise<Response> => {
+    opening ??= open()
+    const { fetch } = await opening
     await rails.sync()
     if (request.url.includes('/refund?')) await rails.idle()
     const headers = new Headers(request.headers)
@@ -147,7 +160,14 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
     const body = request.body && new Uint8Array(await request.arrayBuffer())
     const arriving = new Request(request.url, { method, headers, ...(body && { body }) })
     // Fetch forbids scripts to set `Host`; a server gets it all the same.
-    return throughSocket(await opened.fetch(arriving))
+    return throughSocket(await fetch(arriving))
+  }
+
+  const stop = async (): Promise<void> => {
+    while (delivering.size > 0) await Promise.allSettled(delivering)
+    const opened = await opening
+    opening = undefined
+    await opened?.stop()
   }
 
   const keyring = (files: Map<string, Uint8Array>) =>
@@ -224,14 +244,10 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
       return { paying, live: (work) => Promise.race([work, death]), steps: () => steps, kill: () => life.end() }
     },
 
-    async restartGateway() {
-      await opened?.stop()
-      opened = undefined
-    },
+    restartGateway: stop,
 
     async reset() {
-      await opened?.stop()
-      opened = undefined
+      await stop()
       image = undefined
       pauses.reset()
       await market.reset()
@@ -243,9 +259,7 @@ export const openPayingWorld = async (): Promise<PayingWorld> => {
       world.settings = {}
     },
 
-    async close() {
-      await opened?.stop()
-    },
+    close: stop,
   }
   return world
 }

@@ -43,6 +43,8 @@ const channelSchema = z.strictObject({
 })
 
 const payerSchema = z.strictObject({
+  /** Its account, and with Nano the service's: one Nano account may pay several services. */
+  id: z.string().min(1),
   /** As `Payment-Account-Address` has it. */
   account: z.string().min(1),
   scheme: z.enum(['channel', 'order', 'nano']),
@@ -169,8 +171,8 @@ const overCap = () => {
 }
 
 /** @throws ERR_CHANNEL_UNKNOWN */
-export const payerOf = (book: PayingBook, account: string): Payer => {
-  const payer = book.payers.find((each) => each.account === account)
+export const payerOf = (book: PayingBook, id: string): Payer => {
+  const payer = book.payers.find((each) => each.id === id)
   if (payer) return payer
   throw new BuyerError('ERR_CHANNEL_UNKNOWN', 'the keyring has no such account: see `chrove channels`')
 }
@@ -191,18 +193,18 @@ export const findPayer = (
 
 export const addPayer = (book: PayingBook, payer: Payer): PayingBook => ({ ...book, payers: [...book.payers, payer] })
 
-export const changePayer = (book: PayingBook, account: string, change: (payer: Payer) => Payer): PayingBook => ({
+export const changePayer = (book: PayingBook, id: string, change: (payer: Payer) => Payer): PayingBook => ({
   ...book,
-  payers: book.payers.map((payer) => (payer.account === account ? change(payer) : payer)),
+  payers: book.payers.map((payer) => (payer.id === id ? change(payer) : payer)),
 })
 
 export const changeDeposit = (
   book: PayingBook,
-  account: string,
+  payerId: string,
   id: string,
   change: (deposit: Deposit) => Deposit,
 ): PayingBook =>
-  changePayer(book, account, (payer) => ({
+  changePayer(book, payerId, (payer) => ({
     ...payer,
     deposits: payer.deposits.map((deposit) => (deposit.id === id ? change(deposit) : deposit)),
   }))
@@ -247,11 +249,11 @@ export interface Missing {
  */
 export const raise = (
   book: PayingBook,
-  account: string,
+  id: string,
   by: Spending,
   { more, ahead, demanded, ceiling, deposited }: Raise,
 ): PayingBook | Missing => {
-  const payer = payerOf(book, account)
+  const payer = payerOf(book, id)
   const agreed = payer.agreed + more
   const wished = most(payer.signed, agreed + ahead)
   if (demanded > most(wished, ceiling)) {
@@ -269,16 +271,16 @@ export const raise = (
   }
   const within = least(most(wished, needed), deposited, ...(allowed === undefined ? [] : [allowed]))
   const signed = most(payer.signed, within)
-  const raised = changePayer(book, account, (before) => ({ ...before, agreed, signed }))
+  const raised = changePayer(book, id, (before) => ({ ...before, agreed, signed }))
   return spend(raised, by, signed - payer.signed)
 }
 
 /** Takes over what an earlier state of this keyring had signed, as its own signature shows. */
-export const adopt = (book: PayingBook, account: string, by: Spending, signed: bigint): PayingBook => {
-  const payer = payerOf(book, account)
+export const adopt = (book: PayingBook, id: string, by: Spending, signed: bigint): PayingBook => {
+  const payer = payerOf(book, id)
   if (signed <= payer.signed) return book
   return spend(
-    changePayer(book, account, (before) => ({ ...before, signed })),
+    changePayer(book, id, (before) => ({ ...before, signed })),
     by,
     signed - payer.signed,
   )
@@ -292,7 +294,7 @@ export const mergeBooks = (ours: PayingBook = EMPTY_BOOK, theirs: PayingBook = E
   payers: unite(
     ours.payers,
     theirs.payers,
-    ({ account }) => account,
+    ({ id }) => id,
     (mine, other) => ({
       ...mine,
       agreed: most(mine.agreed, other.agreed),

@@ -36,8 +36,10 @@ export const createChannel = async (
   const token = asset.token ?? ZERO_ADDRESS
   const channel = { payments: market.payments, payer, signer, signerKey, token, withdrawDelay, salt }
   const made = { vendor, channel }
+  const account = channelIdOf(paymentsDomain(market.chainId, market.payments), settingsOf(made))
   const entry: Payer = {
-    account: channelIdOf(paymentsDomain(market.chainId, market.payments), settingsOf(made)),
+    id: account,
+    account,
     scheme: 'channel',
     vendor,
     asset: asset.id,
@@ -125,7 +127,7 @@ export const fundChannel = (
 ): Promise<void> =>
   alone(kit, async () => {
     const from = await payerAccount(kit, payer)
-    await resumeDeposits(kit, payer.account, from, signal)
+    await resumeDeposits(kit, payer.id, from, signal)
     const balance = await channelBalance(kit, payer, signal)
     if (balance < needed) await depositNow(kit, payer, asset, sizeFor(needed - balance), from, {}, signal)
   })
@@ -144,8 +146,8 @@ export const depositIntoChannel = (
 ): Promise<{ readonly id: string; readonly isResumed: boolean }> =>
   alone(kit, async () => {
     const from = await payerAccount(kit, payer)
-    await resumeDeposits(kit, payer.account, from, signal)
-    const { deposits } = payerOf(await readBook(kit), payer.account)
+    await resumeDeposits(kit, payer.id, from, signal)
+    const { deposits } = payerOf(await readBook(kit), payer.id)
     const before = deposits.find((each) => each.untold && each.amount === amount && each.state !== 'failed')
     if (before) return { id: before.id, isResumed: true }
     await channelBalance(kit, payer, signal)
@@ -181,7 +183,7 @@ const depositNow = async (
   const quote = approvals.length === 0 ? deposit : await tried(kit, from, deposit, signal)
   const send = (persist: NonNullable<SendOptions['persist']>) =>
     from.send(quote, { persist, ...(signal && { signal }) })
-  return makeDeposit(kit, payer.account, amount, marks, send)
+  return makeDeposit(kit, payer.id, amount, marks, send)
 }
 
 const coinQuote = async (

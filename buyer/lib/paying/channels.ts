@@ -91,7 +91,7 @@ export const withdraw = (
   alone(kit, async () => {
     const payer = findChannel((await readBook(kit)).payers, channel)
     const from = await payerAccount(kit, payer)
-    await resumeDeposits(kit, payer.account, from, signal)
+    await resumeDeposits(kit, payer.id, from, signal)
     const asset = await assetOfId(kit.market, payer.asset, signal)
     if (!asset)
       throw new BuyerError('ERR_OTHER_CHAIN', 'this channel is on another chain: give the --rpc of a node of it')
@@ -109,7 +109,7 @@ export const withdraw = (
       ? paymentsCall(payments, 'finalizeWithdrawal', settingsOf(payer))
       : paymentsCall(payments, 'requestWithdrawal', settingsOf(payer), recipient)
     // From now on nothing is paid by it: the vendor is not to serve what it may not be able to cash.
-    await updateBook(kit, (book) => changePayer(book, payer.account, (before) => ({ ...before, closed: true })))
+    await updateBook(kit, (book) => changePayer(book, payer.id, (before) => ({ ...before, closed: true })))
     const quote = await explained(from.quote(call, signal))
     refuseOver(kit.settings, true, { maxCostWei: quote.maxCostWei })
     const { transactionHash, feeWei } = await from.send(quote, signal ? { signal } : {})

@@ -129,7 +129,18 @@ const untoldOf = ({ untold }: PendingCredit) => (untold ? { untold } : {})
 const credited = (book: PayingBook, pending: PendingCredit, account: string, orderId: Hash, deposit: Deposit) => {
   const { vendor, asset, serviceAccount } = pending
   const fresh: Payer = {
-    ...{ account, scheme: 'order', vendor, asset, serviceAccount, agreed: 0n, signed: 0n, deposits: [], orderId },
+    ...{
+      id: account,
+      account,
+      scheme: 'order',
+      vendor,
+      asset,
+      serviceAccount,
+      agreed: 0n,
+      signed: 0n,
+      deposits: [],
+      orderId,
+    },
   }
   const known = book.payers.some((payer) => payer.account === account)
   return changePayer(known ? book : addPayer(book, fresh), account, (payer) => ({

@@ -123,7 +123,7 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
       tab,
       counted,
       most: way.most,
-      more: async () => await postVoucher(asked, way),
+      more: (until) => postVoucher(asked, way, until),
       resume: (from, cost) => resume(asked, answer, from, way.most === undefined ? undefined : way.most - cost),
       ended: async (cost) => {
         const statement = options.statement ? await statementOf(asked, way, options) : undefined
@@ -147,13 +147,14 @@ export const createFetch = (kit: PayingKit, ways: ReturnType<typeof createWays>)
   }
 
   /** Lets the server charge what is counted now. */
-  const postVoucher = async (asked: Asked, way: Way): Promise<void> => {
+  const postVoucher = async (asked: Asked, way: Way, until: AbortSignal): Promise<void> => {
     const voucher = await way.tab.voucher(coverOf(asked, way, 0n))
-    if (way.tab.payer.scheme !== 'channel') return
+    if (way.tab.payer.scheme !== 'channel' || until.aborted) return
     const url = new URL(way.offers.voucherEndpoint, asked.url)
     const headers = new Headers({ 'content-type': 'application/jose' })
     const body = new TextEncoder().encode(voucher.text)
-    const posted = { ...asked, url, method: 'POST', headers, body }
+    const signal = asked.signal ? AbortSignal.any([asked.signal, until]) : until
+    const posted = { ...asked, url, method: 'POST', headers, body, signal }
     await (await send(kit, posted, {})).body?.cancel()
   }
 

@@ -6,6 +6,7 @@ import { createChannel, depositIntoChannel } from './channel.ts'
 import { buyCredit } from './credit.ts'
 import { tellDeposit } from './deposits.ts'
 import { readBook, type PayingKit } from './kit.ts'
+import { depositNano, openNano } from './nano.ts'
 import type { Place } from './place.ts'
 import { payerName } from './ways.ts'
 
@@ -53,16 +54,22 @@ export const deposit = async (
   const vendor = place.vendor.name
   const { offer, asset } = checked
   const known = findPayer(await readBook(kit), payerName(vendor, checked))
-  const told = (account: string, id: string) => ({ acknowledge: () => tellDeposit(kit, account, id) })
+  const told = (payerId: string, id: string) => ({ acknowledge: () => tellDeposit(kit, payerId, id) })
   if (offer.scheme === 'channel') {
     const payer = known ?? (await createChannel(kit, vendor, asset, offer.withdrawDelayMinSeconds))
     const { account, scheme } = payer
     const made = await depositIntoChannel(kit, payer, asset, amount, signal)
-    return { vendor, account, scheme, asset, amount, isResumed: made.isResumed, ...told(account, made.id) }
+    return { vendor, account, scheme, asset, amount, isResumed: made.isResumed, ...told(payer.id, made.id) }
+  }
+  if (offer.scheme === 'nano') {
+    const payer = known ?? (await openNano(kit, vendor, checked))
+    const { account, scheme } = payer
+    const made = await depositNano(kit, payer, asset, amount, signal)
+    return { vendor, account, scheme, asset, amount, isResumed: made.isResumed, ...told(payer.id, made.id) }
   }
   const untold = known?.deposits.find((each) => each.untold && each.amount >= amount)
   const payer = untold ? known : await buyCredit(kit, vendor, checked, known, amount, amount, { untold: true }, signal)
-  const { account, scheme, deposits } = payer as Payer
+  const { id, account, scheme, deposits } = payer as Payer
   const made = untold ?? deposits.at(-1)
   if (!made) throw new Error('credit that was bought has a deposit')
   return {
@@ -72,6 +79,6 @@ export const deposit = async (
     asset,
     amount: made.amount,
     isResumed: untold !== undefined,
-    ...told(account, made.id),
+    ...told(id, made.id),
   }
 }

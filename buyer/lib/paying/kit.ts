@@ -2,6 +2,7 @@
 import { nowSeconds } from '../../../effects/clock.ts'
 import type { Streams } from '../../../effects/streams.ts'
 import type { Receipt } from '../../../protocol/payment-receipt.ts'
+import type { VoucherSigner } from '../../../protocol/voucher.ts'
 import type { Shop } from '../buy.ts'
 import type { Asset } from './asset.ts'
 import { EMPTY_BOOK, type PayingBook, type PayingCaps, type Payer, type Spending } from './book.ts'
@@ -31,6 +32,26 @@ export type Bill =
       readonly maxFeeWei: bigint
     }
 
+/** Somebody's Nano account. It may pay several services. */
+export interface NanoWallet {
+  /** `nano_…` */
+  readonly account: string
+  /** Signs vouchers with the account's key. */
+  readonly signer: VoucherSigner
+  /**
+   * Signs a send after the newest block of the account, and publishes nothing.
+   * @param amount raw
+   * @returns the block as text, which `publish` takes, and its hash
+   * @throws ERR_BALANCE
+   */
+  prepare(to: string, amount: bigint, signal?: AbortSignal): Promise<{ readonly raw: string; readonly hash: string }>
+  /**
+   * Publishes a signed block, again too.
+   * @returns `lost` where another block of the account stands in its place for good
+   */
+  publish(raw: string, signal?: AbortSignal): Promise<'sent' | 'lost'>
+}
+
 export interface PayingSettings {
   /** The most that may be spent in an asset. What has no cap somebody has to approve, or it is refused. */
   caps(asset: Asset): PayingCaps
@@ -43,6 +64,8 @@ export interface PayingSettings {
   readonly approve?: (bill: Bill) => Promise<void>
   /** The vendor to pay, its URI or number; else it is known from before, vouched for by TLS, or approved. */
   readonly vendor?: string
+  /** Without it nothing is paid in Nano. */
+  readonly nano?: NanoWallet
   /** How many requests' prices a channel signs ahead, so that not each of them needs a signature. */
   readonly ahead?: number
   /** What to put into an account at once, smallest unit; some times the price where it is left out. */

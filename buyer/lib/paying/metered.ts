@@ -17,7 +17,7 @@ export interface MeteredParts {
   /** The most that it may come to; undefined for no bound. */
   readonly most: bigint | undefined
   /** Sends the server a voucher for what is counted now. */
-  more(): Promise<void>
+  more(signal: AbortSignal): Promise<void>
   /** The rest from a place on; undefined where it cannot be asked for. */
   resume(from: number, costSoFar: bigint): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined>
   /** Told what it came to. */
@@ -35,10 +35,14 @@ export const meteredBody = (
   let granted = counted
   let received = 0
   let resumes = 0
+  const ending = new AbortController()
   let asking: Promise<void> = Promise.resolve()
   let failure: unknown
 
   const end = async (): Promise<void> => {
+    // Nothing is sent for a body that has ended.
+    ending.abort()
+    await asking
     const cost = costOfBytes(price, received)
     tab.less(granted - cost)
     granted = cost
@@ -53,9 +57,11 @@ export const meteredBody = (
     if (!isClose || allowed <= granted) return
     tab.agree(allowed - granted)
     granted = allowed
-    asking = asking.then(more).catch((error: unknown) => {
-      failure ??= error
-    })
+    asking = asking
+      .then(() => more(ending.signal))
+      .catch((error: unknown) => {
+        failure ??= error
+      })
   }
 
   const next = async (): Promise<Uint8Array<ArrayBuffer> | undefined> => {

@@ -1,5 +1,7 @@
 /** Asking for what is left of an account: one request, good once, by the account's own key, to any address. */
 import { z } from 'zod'
+import type { Address } from '../../../chain/types.ts'
+import { formatNanoAccount, parseNanoAccount } from '../../../protocol/nano/account.ts'
 import { parseRecipient } from '../account.ts'
 import { nowSeconds } from '../../../effects/clock.ts'
 import { base64url, utf8 } from '../../../protocol/bytes.ts'
@@ -10,12 +12,11 @@ import { REFUND_WAIT_MS, RETRY_MS_MAX, RETRY_MS_MIN } from '../limits.ts'
 import type { Asset, CheckedOffer } from './asset.ts'
 import { readRequest, send, type Asked } from './asked.ts'
 import { changePayer, findPayer, type Payer } from './book.ts'
-import { channelSigner, channelState, settingsOf, signRefund, signTotal } from './channel.ts'
-import { creditSigner } from './credit.ts'
+import { channelState, settingsOf, signRefund, signTotal } from './channel.ts'
 import { readBook, updateBook, type PayingKit } from './kit.ts'
 import type { Place } from './place.ts'
 import { readRefusal } from './refusal.ts'
-import { createTab } from './tab.ts'
+import { createTab, signerOf } from './tab.ts'
 import { askUsage } from './usage.ts'
 import { payerName } from './ways.ts'
 
@@ -65,8 +66,7 @@ export const refund = async (
 ): Promise<Refunded> => {
   const payer = await accountAt(kit, place, checked)
   const { asked, offers } = place
-  const home = payer.channel?.payer ?? (await kit.accounts.payer(kit.market)).address
-  const recipient = to === undefined ? home : parseRecipient(to)
+  const recipient = to === undefined ? await homeOf(kit, payer) : recipientOf(payer, to)
   const used = await usedOf(kit, place, checked, payer)
   const { random, clock, jose } = kit.effects
   const iat = nowSeconds(clock)
@@ -75,7 +75,7 @@ export const refund = async (
     ...{ account: payer.account, currency: checked.offer.currency, purpose: 'refund', to: recipient },
     ...(await channelPart(kit, payer, used, recipient, signal)),
   }
-  const signer = payer.scheme === 'channel' ? channelSigner(payer) : await creditSigner(kit, payer)
+  const signer = await signerOf(kit, payer)
   const text = await sealVoucher(jose, claims, signer, offers.encryptTo)
   const answer = await post(kit, asked, offers.refundEndpoint, text)
   await takeNote(kit, payer, used, answer.amount)
@@ -89,6 +89,19 @@ export const refund = async (
     state: told.state,
     reference: told.reference,
   }
+}
+
+/** Where money goes that nobody says anything about. */
+const homeOf = async (kit: PayingKit, { scheme, account, channel }: Payer): Promise<string> => {
+  if (scheme === 'nano') return account
+  return channel?.payer ?? (await kit.accounts.payer(kit.market)).address
+}
+
+const recipientOf = ({ scheme }: Payer, to: string): string => {
+  if (scheme !== 'nano') return parseRecipient(to)
+  const key = parseNanoAccount(to)
+  if (key) return formatNanoAccount(key)
+  throw new BuyerError('ERR_ADDRESS_INVALID', 'this is no Nano account: check each character')
 }
 
 /** What was charged to a channel: by the vendor's word, but never more than is signed, nor less than it is believed on. */
@@ -110,7 +123,7 @@ const channelPart = async (
   kit: PayingKit,
   payer: Payer,
   used: bigint,
-  to: ReturnType<typeof parseRecipient>,
+  to: string,
   signal?: AbortSignal,
 ): Promise<Partial<VoucherClaims>> => {
   if (!payer.channel) return {}
@@ -120,14 +133,14 @@ const channelPart = async (
     cumulative: String(used),
     signature: signTotal(kit, payer, used),
     channel: { ...settings, vendorId: String(settings.vendorId) },
-    ...(to === payer.channel.payer ? {} : { refunds, refundSignature: signRefund(kit, payer, to, refunds) }),
+    ...(to === payer.channel.payer ? {} : { refunds, refundSignature: signRefund(kit, payer, to as Address, refunds) }),
   }
 }
 
 /** A channel of which more was signed than was used is not paid by again: the vendor has that signature still. */
-const takeNote = async (kit: PayingKit, { account, scheme }: Payer, used: bigint, amount: bigint): Promise<void> => {
+const takeNote = async (kit: PayingKit, { id, scheme }: Payer, used: bigint, amount: bigint): Promise<void> => {
   await updateBook(kit, (book) =>
-    changePayer(book, account, (payer) =>
+    changePayer(book, id, (payer) =>
       scheme === 'channel'
         ? { ...payer, ...(payer.signed > used && { closed: true }) }
         : { ...payer, agreed: payer.agreed + amount },

@@ -12,6 +12,7 @@ import type { Missing, Payer, PayingBook } from './book.ts'
 import { channelBalance, channelClaims, channelSigner, depositSize, fundChannel, signTotal } from './channel.ts'
 import { buyCredit, creditSigner } from './credit.ts'
 import { readBook, spendingOf, updateBook, type PayingKit } from './kit.ts'
+import { fundNano, nanoSigner } from './nano.ts'
 import { makeVoucher, type LiveVoucher } from './voucher-maker.ts'
 
 /** A voucher of ours lives so long, seconds, unless the server takes shorter ones only. */
@@ -88,7 +89,7 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
   }
 
   const written = (book: PayingBook): void => {
-    payer = payerOf(book, first.account)
+    payer = payerOf(book, first.id)
   }
 
   const isFresh = (voucher: LiveVoucher, { encryptTo }: Cover): boolean =>
@@ -103,7 +104,7 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
       const by = { more: now, ahead, demanded, ceiling: signedBefore + intended, deposited: inChannel }
       let short: Missing | undefined
       const book = await updateBook(kit, (before) => {
-        const raised = raise(before, payer.account, spending(), by)
+        const raised = raise(before, payer.id, spending(), by)
         short = 'missing' in raised ? raised : undefined
         return 'missing' in raised ? before : raised
       })
@@ -123,13 +124,16 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
 
   const coverCredit = async ({ deposit, signal }: Cover): Promise<void> => {
     written(await readBook(kit))
-    const missing = payer.agreed + more - depositedOf(payer)
-    if (missing > 0n) payer = await buyCredit(kit, payer.vendor, checked, payer, missing, deposit, {}, signal)
+    const needed = payer.agreed + more
+    const missing = needed - depositedOf(payer)
+    if (missing <= 0n && !isUnsent(payer)) return
+    if (payer.scheme === 'nano') payer = await fundNano(kit, payer, asset, needed, deposit, signal)
+    else payer = await buyCredit(kit, payer.vendor, checked, payer, missing, deposit, {}, signal)
   }
 
   const make = async ({ host, currency, encryptTo }: Cover): Promise<LiveVoucher> => {
     const isChannel = payer.scheme === 'channel'
-    signer ??= isChannel ? Promise.resolve(channelSigner(payer)) : creditSigner(kit, payer)
+    signer ??= signerOf(kit, payer)
     const cumulative = isChannel ? payer.signed : 0n
     const claims = isChannel ? channelClaims(kit, payer, cumulative) : {}
     const terms = { host, account: payer.account, currency, encryptTo, lifeSeconds, cumulative, more: claims }
@@ -153,7 +157,7 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
     voucher: (cover) =>
       inTurn(async () => {
         if (payer.scheme === 'channel') await coverChannel(cover)
-        else if (payer.agreed + more > depositedOf(payer)) await coverCredit(cover)
+        else if (payer.agreed + more > depositedOf(payer) || isUnsent(payer)) await coverCredit(cover)
         const known = live.get(cover.host)
         const covers = payer.scheme !== 'channel' || known?.cumulative === payer.signed
         return known && covers && isFresh(known, cover) ? known : make(cover)
@@ -165,7 +169,7 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
     adopt: (cumulative, signature) =>
       inTurn(async () => {
         if (payer.scheme !== 'channel' || signTotal(kit, payer, cumulative) !== signature) return false
-        written(await updateBook(kit, (book) => adopt(book, payer.account, spending(), cumulative)))
+        written(await updateBook(kit, (book) => adopt(book, payer.id, spending(), cumulative)))
         signedBefore = most(signedBefore, cumulative)
         live.clear()
         return true
@@ -187,7 +191,7 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
         const kept = receipt
         receipt = undefined
         const book = await updateBook(kit, (before) =>
-          changePayer(before, payer.account, (old) => ({
+          changePayer(before, payer.id, (old) => ({
             ...old,
             agreed: most(0n, old.agreed + now),
             ...(kept && { receipt: kept }),
@@ -197,4 +201,14 @@ export const createTab = (kit: PayingKit, checked: CheckedOffer, first: Payer): 
         more -= now
       }),
   }
+}
+
+/** Whether a process ended between signing a block and knowing that it is published: it counts, and may be nowhere yet. */
+const isUnsent = ({ scheme, deposits }: Payer): boolean =>
+  scheme === 'nano' && deposits.some(({ state }) => state === 'signed')
+
+/** Who signs vouchers of an account. */
+export const signerOf = async (kit: PayingKit, payer: Payer): Promise<VoucherSigner> => {
+  if (payer.scheme === 'channel') return channelSigner(payer)
+  return payer.scheme === 'nano' ? nanoSigner(kit, payer) : creditSigner(kit, payer)
 }

@@ -8,6 +8,7 @@ import { findPayer, least, most, pin, type Payer } from './book.ts'
 import { createChannel } from './channel.ts'
 import { buyCredit } from './credit.ts'
 import { readBook, updateBook, type PayingKit } from './kit.ts'
+import { openNano } from './nano.ts'
 import { costOfBytes, parsePrice, type Price } from './price.ts'
 import { routeHas } from './route.ts'
 import { createTab, type Tab } from './tab.ts'
@@ -134,6 +135,7 @@ export const createWays = (kit: PayingKit): Ways => {
     const known = findPayer(await readBook(kit), payerName(vendor, checked))
     if (known) return known
     const { offer, asset } = checked
+    if (offer.scheme === 'nano') return openNano(kit, vendor, checked)
     if (offer.scheme === 'channel') return createChannel(kit, vendor, asset, offer.withdrawDelayMinSeconds)
     return buyCredit(kit, vendor, checked, undefined, most(amount, 1n), deposit, {}, signal)
   }
@@ -210,7 +212,9 @@ export const readChoices = async (
     throw new BuyerError('ERR_OFFERS_UNTRUSTED', 'these offers are of another route than was asked for')
   }
   const all = await Promise.all(offers.offers.map((offer) => checkOffer(market, vendor.uri, offer, signal)))
-  const payable = all.filter((each) => each !== undefined).filter(({ offer }) => offer.scheme !== 'nano')
+  const payable = all
+    .filter((each) => each !== undefined)
+    .filter(({ offer }) => offer.scheme !== 'nano' || settings.nano)
   const rank = (checked: CheckedOffer): number =>
     (findPayer(book, payerName(vendor.name, checked)) ? 0 : PREFERENCE.length) +
     PREFERENCE.indexOf(checked.offer.scheme)
