@@ -182,7 +182,7 @@ export const openTestPeers = async (t: TestContext, settings: Record<string, unk
     })
     const stopping = new AbortController()
     const running = client.run(stopping.signal)
-    running.catch(() => {})
+    await Promise.race([running.catch(() => {}), untilIt(() => client.isPresent())])
     t.after(async () => {
       stopping.abort(new Error('the test is over'))
       await client.close()
