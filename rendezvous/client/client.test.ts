@@ -61,9 +61,9 @@ describe('two clients', () => {
     await untilIt(() => hub.time.sleeps.filter((ms) => ms === 3_000).length === 2)
     await hub.time.pass(2_999)
     assert.equal(world.relayJoins, 0)
-    await hub.time.pass(1_000)
+    const there = await whilePassing(hub.time, connecting)
     await untilIt(() => b.connected.length === 1)
-    const [here, there] = [b.connected[0], await connecting]
+    const [here] = b.connected
     assert.ok(here)
     assert.deepEqual([there.way, here.way], ['relay', 'relay'])
     await talk(there, here)
@@ -79,8 +79,7 @@ describe('two clients', () => {
       const b = await join(bob, '192.0.2.2', { hide: bHides })
       const connecting = a.client.connect(bob.uuid, never)
       await untilIt(() => hub.time.sleeps.includes(500) || b.connected.length === 1)
-      await hub.time.pass(500)
-      assert.equal((await connecting).way, 'relay')
+      assert.equal((await whilePassing(hub.time, connecting)).way, 'relay')
       assert.deepEqual([dialled.length, doors.size], [0, 1])
     }
   })
@@ -241,6 +240,10 @@ describe('a hostile server', () => {
 
   it('cannot make up a consent, replay one, or put in another address', async (t) => {
     const lies: Record<string, Lie> = {
+      'addresses that nobody signed': (message, to) =>
+        message.type === 'addresses' && to === alice.uuid
+          ? { ...message, addresses: { ...message.addresses, signature: 'AAAA' } }
+          : message,
       'a consent that is the request itself': (message, to) => {
         if (message.type !== 'addresses' || to !== alice.uuid) return message
         const { type, request, observed } = message
@@ -277,14 +280,20 @@ describe('a hostile server', () => {
     await a.client.connect(bob.uuid, never)
     await untilIt(() => b.connected.length === 1)
     assert.equal(b.asked.length, 1)
-    world.lie = (message) =>
-      message.type === 'request' ? { ...message, request: { ...message.request, signature: 'AAAA' } } : message
+    let forged = 0
+    world.lie = (message) => {
+      if (message.type !== 'request') return message
+      forged++
+      return { ...message, request: { ...message.request, signature: 'AAAA' } }
+    }
     const giveUp = new AbortController()
-    const failing = assert.rejects(a.client.connect(bob.uuid, giveUp.signal))
-    await untilIt(() => true)
+    const failing = assert.rejects(a.client.connect(bob.uuid, giveUp.signal), /enough/)
+    await untilIt(() => forged === 1)
     giveUp.abort(new Error('enough'))
     await failing
-    assert.equal(b.asked.length, 1)
+    world.lie = (message) => message
+    await a.client.connect(bob.uuid, never)
+    assert.equal(b.asked.length, 2)
   })
 
   it('that sends a client to another machine gives it no peer: nothing but a knock is said there', async (t) => {
@@ -298,15 +307,14 @@ describe('a hostile server', () => {
     for (const [name] of [...doors]) doors.set(`198.51.100.1:${name.split(':')[1]}`, knockedAt)
     const connecting = a.client.connect(bob.uuid, never)
     await untilIt(() => said.length > 0)
-    await hub.time.pass(4_000)
-    assert.equal((await connecting).way, 'relay')
+    assert.equal((await whilePassing(hub.time, connecting)).way, 'relay')
     // Magic and hash, and a share: nothing that names anybody.
     assert.equal(said.length, 13 + 32 + 32)
     for (const secret of [alice.uuid, bob.uuid]) assert.ok(!said.toString('latin1').includes(secret))
   })
 
   it('cannot make a client connect to its own network, unless that is wanted', async (t) => {
-    const { join, world, dialled, hub } = await openTestPeers(t)
+    const { join, world, dialled, doors, hub } = await openTestPeers(t)
     const strict = { allowPrivate: false }
     const [a] = [await join(alice, '11.0.0.1', strict), await join(bob, '11.0.0.2', { ...strict, hosts: ['10.0.0.7'] })]
     let reached = 0
@@ -315,10 +323,12 @@ describe('a hostile server', () => {
       return from === ''
     }
     world.lie = (message) => (message.type === 'addresses' ? { ...message, observed: '127.0.0.1' } : message)
+    for (const [name, door] of [...doors]) {
+      for (const host of ['10.0.0.7', '127.0.0.1']) doors.set(`${host}:${name.split(':')[1]}`, door)
+    }
     const connecting = a.client.connect(bob.uuid, never)
     await untilIt(() => dialled.includes('10.0.0.7') && dialled.includes('127.0.0.1'))
-    await hub.time.pass(4_000)
-    assert.equal((await connecting).way, 'relay')
+    assert.equal((await whilePassing(hub.time, connecting)).way, 'relay')
     assert.equal(reached, 0)
   })
 
@@ -340,6 +350,34 @@ describe('a hostile server', () => {
       { numRuns: 20 },
     )
     assert.ok(b.asked.length > 0)
+  })
+})
+
+describe('a hostile client', () => {
+  it('cannot make one who hides connect to it, whatever it shares', async (t) => {
+    const { join, hub, dialled } = await openTestPeers(t, { relay: undefined })
+    const a = await join(alice, '192.0.2.1', { hide: true })
+    const b = await hub.join(bob, '192.0.2.2')
+    const connecting = a.client.connect(bob.uuid, never)
+    const { payload } = (await b.next('request')).request
+    const { request } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { request: string }
+    b.send(await hub.accept({ request, from: bob, to: alice, port: 4_000, hosts: ['198.51.100.1'] }))
+    await assert.rejects(connecting, { code: 'ERR_PEER_UNREACHABLE' })
+    assert.deepEqual(dialled, [])
+  })
+
+  it('that is accepted and proves nothing is no peer', async (t) => {
+    const { join, hub, doors } = await openTestPeers(t, { relay: undefined })
+    const a = await join(alice, '192.0.2.1')
+    const b = await hub.join(bob, '192.0.2.2')
+    // It is there with the key of the UUID, and who takes the connection has another.
+    doors.set('192.0.2.2:4000', (end) => end.on('data', () => end.write(Buffer.alloc(304, 9))))
+    const connecting = a.client.connect(bob.uuid, never)
+    const { payload } = (await b.next('request')).request
+    const { request } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { request: string }
+    b.send(await hub.accept({ request, from: bob, to: alice, port: 4_000 }))
+    const failing = assert.rejects(connecting, { code: 'ERR_PEER_UNREACHABLE' })
+    await whilePassing(hub.time, failing)
   })
 })
 
@@ -369,8 +407,7 @@ describe('whoever is between two clients', () => {
       const [a, b] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
       const connecting = a.client.connect(bob.uuid, never)
       await untilIt(() => hub.time.sleeps.filter((ms) => ms === 3_000).length === 2)
-      await hub.time.pass(4_000)
-      assert.equal((await connecting).way, 'relay', what)
+      assert.equal((await whilePassing(hub.time, connecting)).way, 'relay', what)
       await untilIt(() => b.connected.length === 1)
     }
   })

@@ -182,7 +182,7 @@ export const openTestPeers = async (t: TestContext, settings: Record<string, unk
     })
     const stopping = new AbortController()
     const running = client.run(stopping.signal)
-    running.catch(() => {})
+    await Promise.race([running.catch(() => {}), untilIt(() => client.isPresent())])
     t.after(async () => {
       stopping.abort(new Error('the test is over'))
       await client.close()
@@ -212,11 +212,11 @@ interface Passing {
 /** Lets time pass, in steps, until it is so. */
 export const passUntil = async (time: Passing, isSo: () => boolean): Promise<void> => {
   for (let step = 0; !isSo(); step++) {
-    if (step > 500) throw new Error('it never is')
+    if (step > 5_000) throw new Error('it never is')
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
     // Signatures are computed by other threads.
     await new Promise((resolve) => setTimeout(resolve, 2))
-    await time.pass(2_000)
+    await time.pass(200)
   }
 }
 
