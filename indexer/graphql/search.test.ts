@@ -7,7 +7,7 @@ import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { readProfile } from '../../protocol/profile.ts'
 import { encodePhrase, phrasesOf, wordsOf } from '../../protocol/words.ts'
 import type { PlanState, VendorState } from '../fold.ts'
-import type { Database } from '../schema.ts'
+import { createReadingIndexes, type Database } from '../schema.ts'
 import { openStore } from '../store.ts'
 import { genesis, leadAlong, type Operation, type Sealed, SOURCE, text } from '../testing.ts'
 import { foldBatch } from '../working-set.ts'
@@ -137,6 +137,7 @@ describe('a search', () => {
       log: ({ query }) => void asked.push(query),
     })
     await openStore(db, SOURCE.registry, async () => SOURCE)
+    await createReadingIndexes(db)
     const at = { number: 5, hash: '', timestampSeconds: 0 }
     const { list, sorting } = vendorList({}, await readSearch(db, 'fast tokyo'), undefined, at)
     await readPage(db, list, pageRequest(sorting, {}))
