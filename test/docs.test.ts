@@ -43,7 +43,7 @@ const runElsewhere = [
 ]
 /** Goes on until it is stopped, or until a later command of the page ends it: those run beside it. */
 const serves =
-  /(chrove -- (vendor serve|directory serve|proxy|relay serve|rendezvous serve|listen|send)|relay -- serve) ?/
+  /(chrove -- (vendor serve|directory serve|proxy|relay serve|rendezvous serve|listen|send)|relay -- serve)( |$)/
 
 const closers: (() => Promise<unknown>)[] = []
 let examples: readonly (readonly [string, string])[]
