@@ -215,6 +215,26 @@ describe('the reverse proxy', () => {
     assert.equal(seen.length, 1)
   })
 
+  it('hands a body on as one, whatever the connection says of its length', async (t) => {
+    const seen: string[] = []
+    const { port } = await proxied(t, (request, response) => {
+      let body = ''
+      request.setEncoding('latin1').on('data', (piece: string) => (body += piece))
+      request.on('end', () => {
+        seen.push(`${request.method} ${request.url} ${body}`)
+        response.end()
+      })
+    })
+    const body = `DELETE /smuggled HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`
+    for (const named of ['close, content-length', 'close, host, content-length, transfer-encoding']) {
+      const head = `OPTIONS /free HTTP/1.1\r\nhost: ${HOST}\r\nconnection: ${named}\r\n`
+      assert.match(await say(port, `${head}content-length: ${body.length}\r\n\r\n${body}`), /^HTTP\/1\.1 200 /)
+      const chunk = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+      assert.match(await say(port, `${head}transfer-encoding: chunked\r\n\r\n${chunk}`), /^HTTP\/1\.1 200 /)
+    }
+    assert.deepEqual(seen, Array(4).fill(`OPTIONS /free ${body}`))
+  })
+
   it('tells whether it is well, and what it did, before all prices', async (t) => {
     const { port } = await proxied(t, (_, response) => void response.end())
     const get = (target: string) => send(port, new Request(`http://${HOST}${target}`))
@@ -267,6 +287,28 @@ describe('a WebSocket through the proxy', () => {
       assert.deepEqual([message.statusCode, socket], [400, undefined], protocol)
     }
     assert.equal(await usage(port, spender), '0')
+  })
+
+  it('begins without a body, and on a connection of its own', async (t) => {
+    const seen: string[] = []
+    const sockets = new Set<Socket>()
+    const upstream = createServer((request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers['content-length']} ${request.headers.expect}`)
+      sockets.add(request.socket)
+      response.end()
+    })
+    const { port } = await proxied(t, upstream)
+    const head = (of: string) =>
+      `OPTIONS /socket HTTP/1.1\r\nhost: ${HOST}\r\nconnection: upgrade\r\nupgrade: websocket\r\n${of}\r\n`
+    for (const body of ['content-length: 5\r\n', 'transfer-encoding: chunked\r\n']) {
+      assert.match(await say(port, head(body)), /^HTTP\/1\.1 400 [^]*ERR_UPGRADE/, body)
+    }
+    assert.deepEqual(seen, [])
+    const none = head('content-length: 0\r\nexpect: 100-continue\r\n')
+    assert.match(await say(port, none), /^HTTP\/1\.1 200 /)
+    assert.match(await say(port, none), /^HTTP\/1\.1 200 /)
+    assert.deepEqual(seen, Array(2).fill('OPTIONS /socket undefined undefined'))
+    assert.equal(sockets.size, 2)
   })
 
   it('is charged by the bit that comes from the service, and ends with the money', async (t) => {

@@ -63,6 +63,10 @@ export const createMeteredProxy = ({ gateway, proxy, metrics, createSha256 }: Pr
       if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
         throw new GatewayError('ERR_UPGRADE', 'leave the header Upgrade out')
       }
+      const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers
+      if (coding !== undefined || Number(length) !== 0) {
+        throw new GatewayError('ERR_UPGRADE', 'a WebSocket begins without a body')
+      }
       use = await gateway.admit(incoming)
       const { response, socket: agreed } = await proxy.upgrade(request).catch(() => {
         throw new GatewayError('ERR_UPSTREAM', 'the service behind this gateway does not answer: try again')
