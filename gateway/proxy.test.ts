@@ -289,7 +289,31 @@ describe('a WebSocket through the proxy', () => {
     assert.equal(await usage(port, spender), '0')
   })
 
-  it('begins without a body, and on a connection of its own', async (t) => {
+  it('is no way around the price of a service that takes no notice of Upgrade', async (t) => {
+    let status = 200
+    const serve: RequestListener = (_, response) => response.writeHead(status).end('goods')
+    const read = async ({ message }: { message: IncomingMessage }) => Buffer.concat(await message.toArray()).toString()
+    const { port, spender } = await proxied(t, serve)
+    const paid = await openEcho(port, spender.ask('GET', '/socket'))
+    assert.deepEqual([paid.message.statusCode, await read(paid)], [200, 'goods'])
+    assert.deepEqual([paid.message.headers['content-cost'], await usage(port, spender)], ['0.01', '100'])
+    status = 404
+    const failed = await openEcho(port, spender.ask('GET', '/socket'))
+    assert.deepEqual([failed.message.statusCode, await read(failed)], [404, 'goods'])
+    assert.equal(await usage(port, spender), '100')
+  })
+
+  it('is the only thing by the bit that is asked for with Upgrade', async (t) => {
+    const settings = { per: 'bit', price: '0.000000125' }
+    const { port, spender } = await proxied(t, (_, response) => void response.end('goods'), { settings })
+    const { message } = await openEcho(port, spender.ask('GET', '/socket'))
+    const text = Buffer.concat(await message.toArray()).toString()
+    assert.deepEqual([message.statusCode, (JSON.parse(text) as { code: string }).code], [400, 'ERR_UPGRADE'])
+    assert.equal(await usage(port, spender), '0')
+    assert.equal((await send(port, spender.ask('GET', '/socket'))).body, 'goods')
+  })
+
+  it('begins with GET, without a body, and on a connection of its own', async (t) => {
     const seen: string[] = []
     const sockets = new Set<Socket>()
     const upstream = createServer((request, response) => {
@@ -297,17 +321,22 @@ describe('a WebSocket through the proxy', () => {
       sockets.add(request.socket)
       response.end()
     })
-    const { port } = await proxied(t, upstream)
-    const head = (of: string) =>
-      `OPTIONS /socket HTTP/1.1\r\nhost: ${HOST}\r\nconnection: upgrade\r\nupgrade: websocket\r\n${of}\r\n`
+    const { port, spender } = await proxied(t, upstream)
+    const head = (of: string, method = 'GET') => {
+      const lines = [...spender.ask(method, '/socket').headers].map(([name, value]) => `${name}: ${value}\r\n`)
+      const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n'
+      return `${method} /socket HTTP/1.1\r\n${lines.join('')}${upgrade}${of}\r\n`
+    }
     for (const body of ['content-length: 5\r\n', 'transfer-encoding: chunked\r\n']) {
       assert.match(await say(port, head(body)), /^HTTP\/1\.1 400 [^]*ERR_UPGRADE/, body)
     }
+    // What is free would be a WebSocket for nothing.
+    assert.match(await say(port, head('', 'OPTIONS')), /^HTTP\/1\.1 400 [^]*ERR_UPGRADE/)
     assert.deepEqual(seen, [])
-    const none = head('content-length: 0\r\nexpect: 100-continue\r\n')
-    assert.match(await say(port, none), /^HTTP\/1\.1 200 /)
-    assert.match(await say(port, none), /^HTTP\/1\.1 200 /)
-    assert.deepEqual(seen, Array(2).fill('OPTIONS /socket undefined undefined'))
+    const none = 'content-length: 0\r\nexpect: 100-continue\r\n'
+    assert.match(await say(port, head(none)), /^HTTP\/1\.1 200 /)
+    assert.match(await say(port, head(none)), /^HTTP\/1\.1 200 /)
+    assert.deepEqual(seen, Array(2).fill('GET /socket undefined undefined'))
     assert.equal(sockets.size, 2)
   })
 
