@@ -27,7 +27,7 @@ export interface UpgradeAnswer {
 
 export interface HttpProxySettings {
   readonly upstream: URL
-  /** Headers of requests that are not for the other server, lower case. */
+  /** Headers of requests that are not for the other server, lower case; some servers read `_` in a name as `-`. */
   readonly withheld: ReadonlySet<string>
   /** The scheme that clients see. */
   readonly scheme: 'http' | 'https'
@@ -79,7 +79,8 @@ export const createHttpProxy = ({ upstream, withheld, scheme }: HttpProxySetting
 
   const requestHeaders = (request: IncomingMessage): Record<string, string | string[]> => {
     const host = hostOf(request)
-    const kept = endToEnd(request, (name) => withheld.has(name) || name.startsWith(':') || name === 'host')
+    const isOurs = (name: string) => withheld.has(name.replaceAll('_', '-')) || name.startsWith(':') || name === 'host'
+    const kept = endToEnd(request, isOurs)
     const before = kept['x-forwarded-for']
     const from = request.socket.remoteAddress ?? 'unknown'
     return {

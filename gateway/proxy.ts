@@ -17,10 +17,14 @@ import { incomingOf, meterNode, send } from './node.ts'
 export const withheldHeaders: ReadonlySet<string> = new Set([
   'payment-voucher',
   'payment-proof',
-  // Some services take a free OPTIONS for a GET by these.
+  // Some services take a free OPTIONS for a GET by these, or one path for another.
   'x-http-method-override',
   'x-http-method',
   'x-method-override',
+  'x-original-method',
+  'x-forwarded-method',
+  'x-original-url',
+  'x-rewrite-url',
 ])
 
 export interface ProxyParts {
