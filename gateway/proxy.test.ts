@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, request as ask, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  request as ask,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
@@ -150,6 +157,55 @@ describe('the reverse proxy', () => {
     how = 'fine'
     assert.equal((await send(port, spender.ask('GET', '/a'))).body, 'fine')
     assert.equal(await usage(port, spender), '100')
+  })
+
+  it('charges who hangs up after a part of the answer', async (t) => {
+    const { port, spender } = await proxied(t, (_, response) => void response.write('12345'))
+    const begun = async (request: Request, ...body: readonly string[]) => {
+      const headers = Object.fromEntries(request.headers)
+      const asked = ask({ port, host: '127.0.0.1', method: request.method, path: '/a', headers, agent: false })
+      asked.on('error', () => {})
+      for (const piece of body) await new Promise((resolve) => asked.write(piece, resolve))
+      if (body.length === 0) asked.end()
+      const [message] = (await once(asked, 'response')) as [IncomingMessage]
+      await once(
+        message.on('error', () => {}),
+        'data',
+      )
+      return asked
+    }
+    const isCharged = (amount: string) => eventually(async () => (await usage(port, spender)) === amount)
+    ;(await begun(spender.ask('GET', '/a'))).destroy()
+    await isCharged('100')
+    const headers = { 'content-length': '5' }
+    ;(await begun(spender.ask('POST', '/a', { headers }), 'pay')).destroy()
+    await isCharged('200')
+    // A wrong end of the body breaks it off as well.
+    ;(await begun(spender.ask('POST', '/a', { body: 'pay 5' }), 'pa', 'y ')).end('9')
+    await isCharged('300')
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    t.after(() => session.destroy())
+    const { host: _, ...fields } = Object.fromEntries(spender.ask('POST', '/a').headers)
+    const stream = session.request({ ':method': 'POST', ':path': '/a', ':authority': HOST, ...fields })
+    stream.on('error', () => {}).write('pay')
+    await once(stream, 'data')
+    stream.close(8)
+    await isCharged('400')
+  })
+
+  it('does not charge who hangs up before there is any of it', async (t) => {
+    const begun = Promise.withResolvers<ServerResponse>()
+    const { port, spender } = await proxied(t, (_, response) => {
+      response.flushHeaders()
+      begun.resolve(response)
+    })
+    const headers = Object.fromEntries(spender.ask('GET', '/a').headers)
+    const asked = ask({ port, host: '127.0.0.1', path: '/a', headers, agent: false }).on('error', () => {})
+    asked.end()
+    const response = await begun.promise
+    asked.destroy()
+    await once(response, 'close')
+    assert.equal(await usage(port, spender), '0')
   })
 
   it('holds the last byte back until the charge is durable', async (t) => {
@@ -528,3 +584,9 @@ describe('the middleware for servers on Node', () => {
     }
   })
 })
+
+/** Gives requests under way their turns. */
+const eventually = async (look: () => Promise<boolean>): Promise<void> => {
+  for (let times = 0; times < 100; times++) if (await look()) return
+  assert.fail('it never came about')
+}
