@@ -13,7 +13,7 @@ export interface HttpProxy {
    * @param failed is called, once, when there is no answer to hand back
    */
   forward(request: IncomingMessage, response: ServerResponse, failed: () => void): void
-  /** Asks whether a connection may go on in another protocol. @throws when there is no answer */
+  /** Asks, without a body, whether a connection may go on in another protocol. @throws when there is no answer */
   upgrade(request: IncomingMessage): Promise<UpgradeAnswer>
   /** Ends connections that nobody uses. */
   close(): void
@@ -27,7 +27,7 @@ export interface UpgradeAnswer {
 
 export interface HttpProxySettings {
   readonly upstream: URL
-  /** Headers of requests that are not for the other server, lower case. */
+  /** Headers of requests that are not for the other server, lower case; some servers read `_` in a name as `-`. */
   readonly withheld: ReadonlySet<string>
   /** The scheme that clients see. */
   readonly scheme: 'http' | 'https'
@@ -60,22 +60,27 @@ export const createHttpProxy = ({ upstream, withheld, scheme }: HttpProxySetting
   const agent = isSecure ? new SecureAgent(options) : new Agent(options)
   const base = upstream.pathname.replace(/\/$/, '')
 
-  const begin = (request: IncomingMessage, more: Readonly<Record<string, string>>): ClientRequest => {
+  const begin = (
+    request: IncomingMessage,
+    headers: Readonly<Record<string, string | string[]>>,
+    over: Agent | false = agent,
+  ): ClientRequest => {
     const { originalUrl } = request as { originalUrl?: string }
     return (isSecure ? askSecurely : ask)({
-      agent,
+      agent: over,
       host: upstream.hostname.replace(/^\[|\]$/g, ''),
       port: upstream.port || (isSecure ? 443 : 80),
       method: request.method,
       path: base + (originalUrl ?? request.url ?? '/'),
-      headers: { ...requestHeaders(request), ...more },
+      headers,
       setDefaultHeaders: false,
     })
   }
 
   const requestHeaders = (request: IncomingMessage): Record<string, string | string[]> => {
     const host = hostOf(request)
-    const kept = endToEnd(request, (name) => withheld.has(name) || name.startsWith(':') || name === 'host')
+    const isOurs = (name: string) => withheld.has(name.replaceAll('_', '-')) || name.startsWith(':') || name === 'host'
+    const kept = endToEnd(request, isOurs)
     const before = kept['x-forwarded-for']
     const from = request.socket.remoteAddress ?? 'unknown'
     return {
@@ -91,9 +96,10 @@ export const createHttpProxy = ({ upstream, withheld, scheme }: HttpProxySetting
     forward(request, response, failed) {
       const isHttp2 = request.httpVersionMajor === 2
       const hasBody = isHttp2 ? !endsWithHeaders(request) : isAnnounced(request)
-      const chunked =
-        hasBody && request.headers['content-length'] === undefined ? { 'transfer-encoding': 'chunked' } : undefined
-      const asked = begin(request, { connection: 'keep-alive', ...chunked })
+      const toSend = requestHeaders(request)
+      // By what is sent: a body that nothing frames would be read as the next request of the connection.
+      const chunked = hasBody && toSend['content-length'] === undefined ? { 'transfer-encoding': 'chunked' } : undefined
+      const asked = begin(request, { ...toSend, connection: 'keep-alive', ...chunked })
       let answered = false
       const fail = () => {
         if (answered) return void response.destroy()
@@ -123,9 +129,12 @@ export const createHttpProxy = ({ upstream, withheld, scheme }: HttpProxySetting
     upgrade: (request) =>
       new Promise((resolve, reject) => {
         const { upgrade = '' } = request.headers
-        const asked = begin(request, { connection: 'Upgrade', upgrade })
+        const { 'content-length': _length, expect: _expect, ...headers } = requestHeaders(request)
+        // Nothing follows on a connection that was to go on in another protocol.
+        const asked = begin(request, { ...headers, connection: 'Upgrade', upgrade }, false)
         asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error('no answer')))
-        asked.once('error', reject)
+        asked.on('error', reject)
+        request.socket.once('close', () => asked.destroy())
         asked.once('response', (response) => resolve({ response, socket: undefined }))
         asked.once('upgrade', (response, socket, head) => {
           asked.setTimeout(0)
@@ -162,6 +171,8 @@ export const endToEnd = (
       .split(',')
       .map((name) => name.trim()),
   )
+  // These say where a message ends and whom it is for: they are of no connection, whatever it says.
+  for (const name of ['content-length', 'host']) named.delete(name)
   const kept: Record<string, string | string[]> = {}
   for (const [name, values = []] of Object.entries(headersDistinct ?? headers)) {
     if (hopByHop.has(name) || named.has(name) || drop(name)) continue

@@ -17,6 +17,7 @@ import {
   serviceKeys,
   startGateway,
   VENDOR,
+  type TestGateway,
   type TestGatewayOptions,
   type TestPayer,
   type TestRail,
@@ -791,6 +792,47 @@ describe('SEED 004 Server: prices', () => {
       await assert.rejects(gateway.admit(incoming), { code: 'ERR_PATH' }, target)
     }
     assert.equal((await service.fetch(requestOf('GET', '/free/x', { host: HOST }))).status, 200)
+  })
+})
+
+describe('SEED 004 Server: a price among others', () => {
+  const settings = {
+    routes: [
+      { match: 'GET /status', price: 'free' },
+      { match: '/premium', price: '1' },
+      { match: 'GET /Docs/:name', price: '2' },
+    ],
+  }
+  const admit = (service: TestGateway, method: string, target: string) =>
+    service.gateway.admit({ method, target, host: HOST, header: () => undefined, headers: () => new Headers() })
+
+  it('is that of one path only, however it is spelled', async (t) => {
+    const service = await started(t, { settings })
+    for (const target of [
+      ...['/Premium', '/premium/', '/PREMIUM//', '/docs/a', '/Docs/a/', '/Status', '/status/'],
+      ...['/%FF/%2e%2e/premium', '/100%/%2e%2e/premium', '/%FF%2f%2e%2e%2fpremium', '/%FF/%252e%252e/premium'],
+    ]) {
+      await assert.rejects(admit(service, 'GET', target), { code: 'ERR_PATH' }, target)
+    }
+    for (const target of ['/premium', '/Docs/A', '/a/', '/A', '/100%25', '/caf%E9', '/100%']) {
+      await assert.rejects(admit(service, 'GET', target), { code: 'ERR_PAYMENT_REQUIRED' }, target)
+    }
+    assert.equal(await admit(service, 'GET', '/status'), undefined)
+  })
+
+  it('is found for routes with capitals too, where all else is free', async (t) => {
+    const service = await started(t, { settings: { ...settings, price: undefined } })
+    for (const target of ['/docs/a', '/DOCS/a/', '/Docs/a', '/Premium//']) {
+      await assert.rejects(admit(service, 'GET', target), { code: 'ERR_PAYMENT_REQUIRED' }, target)
+    }
+    assert.equal(await admit(service, 'GET', '/Status/'), undefined)
+  })
+
+  it('is that of one method only: small letters are refused', async (t) => {
+    const service = await started(t, { settings })
+    for (const method of ['get', 'Get', 'options', 'pOST']) {
+      await assert.rejects(admit(service, method, '/Docs/a'), { code: 'ERR_METHOD' }, method)
+    }
   })
 })
 

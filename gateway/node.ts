@@ -2,8 +2,9 @@
  * Metered access for servers on Node's own HTTP: a middleware as Express and its like take it, for HTTP/1.1 and HTTP/2.
  *
  * An answer that is ended at once is charged before its first byte leaves, one that is written in pieces before its last:
- * the byte that completes its length, or the end of its chunks. One that breaks off before is not charged. An answer whose
- * body costs by the bit is charged as it flows.
+ * the byte that completes its length, or the end of its chunks. One that the service breaks off before, by destroying it,
+ * is not charged; one whose client hangs up is, once a part of its body has left. An answer whose body costs by the bit is
+ * charged as it flows.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { canonicalHost } from '../protocol/payment-headers.ts'
@@ -33,25 +34,28 @@ export const meterNode = (gateway: Gateway, createSha256: () => Sha256): NodeMid
     incoming: Incoming,
     request: IncomingMessage,
     response: ServerResponse,
+    isWrong: () => boolean,
     next: () => void,
   ): Promise<void> => {
     const own = gateway.own(incoming, () => readText(request))
     if (own) return send(response, await own)
     const use = await gateway.admit(incoming)
-    if (use) takeOver(response, use)
+    if (use) takeOver(response, use, () => request.aborted || isWrong())
     next()
   }
 
   return (request, response, next) => {
     const incoming = incomingOf(request, gateway.scheme)
     const refuse = async (error: unknown) => send(response, await gateway.refusal(error, incoming))
+    let isBodyWrong = false
     const breakUp = async (error: unknown) => {
+      isBodyWrong = true
       await refuse(error)
       request.destroy()
     }
     // Before the first byte of the body is pushed.
     checkBody(request, incoming, createSha256, breakUp)
-    serve(incoming, request, response, next)
+    serve(incoming, request, response, () => isBodyWrong, next)
       .catch(refuse)
       .catch(() => response.destroy())
   }
@@ -132,8 +136,11 @@ const checkBody = (
 type Written = string | Uint8Array
 type Callback = (error?: Error | null) => void
 
-/** Puts the use between the service and the answer that it writes. */
-const takeOver = (response: ServerResponse, use: Use): void => {
+/**
+ * Puts the use between the service and the answer that it writes.
+ * @param isGivenUp whether the client has broken the request off
+ */
+const takeOver = (response: ServerResponse, use: Use, isGivenUp: () => boolean): void => {
   const write = response.write.bind(response) as (
     piece: Written,
     encoding?: BufferEncoding,
@@ -142,6 +149,7 @@ const takeOver = (response: ServerResponse, use: Use): void => {
   const end = response.end.bind(response)
   const writeHead = response.writeHead.bind(response)
   const flushHeaders = response.flushHeaders?.bind(response)
+  const destroy = response.destroy.bind(response)
   let head: Parameters<typeof writeHead> | undefined
   let phase: 'head' | 'body' | 'ending' = 'head'
   let length: number | undefined
@@ -149,6 +157,9 @@ const takeOver = (response: ServerResponse, use: Use): void => {
   let held: Buffer | undefined
   let flow: Flow | undefined
   let isBroken = false
+  /** Whether a part of the body is on its way to the client. */
+  let isOut = false
+  let isByService = false
 
   /** The service's own ways, for what is not charged. */
   const letGo = (): void => {
@@ -204,7 +215,10 @@ const takeOver = (response: ServerResponse, use: Use): void => {
     const bytes = typeof piece === 'string' ? Buffer.from(piece, code) : Buffer.from(piece)
     written += bytes.length
     if (flow) return flow.write(bytes, told)
-    if (length === undefined || written < length) return write(bytes, undefined, told)
+    if (length === undefined || written < length) {
+      isOut ||= bytes.length > 0
+      return write(bytes, undefined, told)
+    }
     // The byte that completes the answer waits for the charge.
     held = held ? Buffer.concat([held, bytes]) : bytes
     told?.()
@@ -252,10 +266,17 @@ const takeOver = (response: ServerResponse, use: Use): void => {
     return held ? Buffer.concat([held, bytes]) : bytes
   }
 
+  response.destroy = (error) => {
+    isByService ||= !isGivenUp()
+    return destroy(error)
+  }
+
   response.once('close', () => {
     flow?.stop()
-    // After a commit this does nothing.
-    use.release().catch(() => {})
+    // Who reads a part and hangs up has had it: an answer without an end would be free for ever.
+    const isTaken = phase === 'body' && isOut && !isByService
+    // After a commit a release does nothing.
+    void (isTaken ? use.commit() : use.release()).catch(() => {})
   })
 }
 

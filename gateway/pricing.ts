@@ -80,7 +80,7 @@ export interface Pricing {
   /**
    * @param path as the request line has it, without the query
    * @returns undefined for what is free
-   * @throws ERR_PATH when a service could take the path for one of another price
+   * @throws ERR_PATH when a service could take the path for one of another price; ERR_METHOD for a method in small letters
    */
   find(method: string, path: string): PricedRoute | undefined
 }
@@ -96,16 +96,22 @@ export const createPricing = (
   const base = { match: '/*', price: settings.price, per: settings.per, pay: settings.pay, donation: settings.donation }
   const rules = [...settings.routes.map((route) => ({ ...base, ...definedOf(route) })), base]
   const routes = rules.map((rule) => ({ matches: matcherOf(rule.match), priced: pricedRoute(rule, rails) }))
+  const finder =
+    (method: string, exactly: boolean): Find =>
+    (path) =>
+      routes.find(({ matches }) => matches(method, path, exactly))?.priced
   /** What paths of requests cost that were asked for; many are asked for again and again. */
   const known = new Map<string, PricedRoute | undefined>()
   return {
     find(method, path) {
       const key = `${method} ${path}`
       if (known.has(key)) return known.get(key)
+      // Methods have capitals or not (RFC 9110 §9.1), and some services take no notice of it.
+      if (method !== method.toUpperCase()) throw new GatewayError('ERR_METHOD', 'write the method in capitals')
       // Other forms of a target name paths too (RFC 9112 §3.2), and some services read them.
       const isPath = path.startsWith('/') && !path.includes('#')
       if (!isPath && !(method === 'OPTIONS' && path === '*')) throw ambiguous()
-      const route = unambiguous(path, (one) => routes.find(({ matches }) => matches(method, one))?.priced)
+      const route = unambiguous(path, finder(method, true), finder(method, false))
       if (known.size >= KNOWN_PATHS_MAX) known.clear()
       known.set(key, route)
       return route
@@ -115,31 +121,34 @@ export const createPricing = (
 
 const KNOWN_PATHS_MAX = 4_096
 
+type Find = (path: string) => PricedRoute | undefined
+
 /**
  * Services read paths in ways of their own: they undo escapes and dots, or take no notice of capitals and of a slash at the
  * end. None of these may be a way around a price.
+ * @param exactly finds by the path as it is written
+ * @param widely finds as a service does that takes no notice of capitals and of a slash at the end
  */
-const unambiguous = (path: string, find: (path: string) => PricedRoute | undefined): PricedRoute | undefined => {
-  const route = find(path)
+const unambiguous = (path: string, exactly: Find, widely: Find): PricedRoute | undefined => {
   const plain = plainPath(path)
-  if (plain !== path && find(plain) !== route) {
-    throw ambiguous()
-  }
-  return route ?? find(plain.toLowerCase()) ?? find(plain.toLowerCase().replace(/(.)\/+$/, '$1'))
+  const [written, route] = [exactly(path), widely(path)]
+  if (plain !== path && (exactly(plain) !== written || widely(plain) !== route)) throw ambiguous()
+  // Of two prices either may be the one that the service means; where only one of them is a price, it is that.
+  if (written && written !== route) throw ambiguous()
+  return route
 }
 
 const ambiguous = () =>
-  new GatewayError('ERR_PATH', 'write the path and query alone, without escapes, dots, parameters and empty parts')
+  new GatewayError(
+    'ERR_PATH',
+    'write the path and query alone as the service has it, without escapes, dots, parameters and empty parts',
+  )
 
 /** As the most eager service reads it: unescaped, again and again, then without parameters, dots and empty parts. */
 const plainPath = (path: string): string => {
   let plain = path
   for (let times = 0; times < 3 && plain.includes('%'); times++) {
-    try {
-      plain = decodeURIComponent(plain)
-    } catch {
-      break
-    }
+    plain = unescaped(plain)
   }
   const parts: string[] = []
   const all = plain
@@ -153,6 +162,16 @@ const plainPath = (path: string): string => {
   const ends = /^\.{0,2}$/.test(all.at(-1) ?? '') && parts.length > 0 ? '/' : ''
   return `/${parts.join('/')}${ends}`
 }
+
+/** Undoes all escapes that can be: one that is none, or is no UTF-8, keeps no other from being read. */
+const unescaped = (path: string): string =>
+  path.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) => {
+    try {
+      return decodeURIComponent(run)
+    } catch {
+      return run.replaceAll(/%[0-7][0-9a-f]/gi, (one) => decodeURIComponent(one))
+    }
+  })
 
 const definedOf = (route: RouteSettings) =>
   Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)) as unknown as RouteSettings
@@ -184,13 +203,15 @@ const pricedRoute = (
 const textOf = (price: PriceSetting, { code }: Currency): string | undefined =>
   typeof price === 'string' ? price : price[code]
 
-const matcherOf = (match: string): ((method: string, path: string) => boolean) => {
+const matcherOf = (match: string): ((method: string, path: string, exactly: boolean) => boolean) => {
   const [method, pattern] = match.startsWith('/') ? [undefined, match] : (match.split(' ', 2) as [string, string])
   const isPrefix = pattern.endsWith('*')
   const parts = (isPrefix ? pattern.slice(0, -1) : pattern).split(/(:[A-Za-z]\w*)/)
   const source = parts.map((part) => (/^:[A-Za-z]/.test(part) ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
-  const regexp = new RegExp(`^${source.join('')}${isPrefix ? '' : '$'}`)
+  const exact = new RegExp(`^${source.join('')}${isPrefix ? '' : '$'}`)
+  const wide = new RegExp(`^${source.join('')}${isPrefix ? '' : '/*$'}`, 'i')
   // HEAD and OPTIONS ask what the others cost.
   const asks = (asked: string) => asked === 'HEAD' || asked === 'OPTIONS'
-  return (asked, path) => (method === undefined || method === asked || asks(asked)) && regexp.test(path)
+  return (asked, path, exactly) =>
+    (method === undefined || method === asked || asks(asked)) && (exactly ? exact : wide).test(path)
 }

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, request as ask, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  request as ask,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
@@ -152,6 +159,55 @@ describe('the reverse proxy', () => {
     assert.equal(await usage(port, spender), '100')
   })
 
+  it('charges who hangs up after a part of the answer', async (t) => {
+    const { port, spender } = await proxied(t, (_, response) => void response.write('12345'))
+    const begun = async (request: Request, ...body: readonly string[]) => {
+      const headers = Object.fromEntries(request.headers)
+      const asked = ask({ port, host: '127.0.0.1', method: request.method, path: '/a', headers, agent: false })
+      asked.on('error', () => {})
+      for (const piece of body) await new Promise((resolve) => asked.write(piece, resolve))
+      if (body.length === 0) asked.end()
+      const [message] = (await once(asked, 'response')) as [IncomingMessage]
+      await once(
+        message.on('error', () => {}),
+        'data',
+      )
+      return asked
+    }
+    const isCharged = (amount: string) => eventually(async () => (await usage(port, spender)) === amount)
+    ;(await begun(spender.ask('GET', '/a'))).destroy()
+    await isCharged('100')
+    const headers = { 'content-length': '5' }
+    ;(await begun(spender.ask('POST', '/a', { headers }), 'pay')).destroy()
+    await isCharged('200')
+    // A wrong end of the body breaks it off as well.
+    ;(await begun(spender.ask('POST', '/a', { body: 'pay 5' }), 'pa', 'y ')).end('9')
+    await isCharged('300')
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    t.after(() => session.destroy())
+    const { host: _, ...fields } = Object.fromEntries(spender.ask('POST', '/a').headers)
+    const stream = session.request({ ':method': 'POST', ':path': '/a', ':authority': HOST, ...fields })
+    stream.on('error', () => {}).write('pay')
+    await once(stream, 'data')
+    stream.close(8)
+    await isCharged('400')
+  })
+
+  it('does not charge who hangs up before there is any of it', async (t) => {
+    const begun = Promise.withResolvers<ServerResponse>()
+    const { port, spender } = await proxied(t, (_, response) => {
+      response.flushHeaders()
+      begun.resolve(response)
+    })
+    const headers = Object.fromEntries(spender.ask('GET', '/a').headers)
+    const asked = ask({ port, host: '127.0.0.1', path: '/a', headers, agent: false }).on('error', () => {})
+    asked.end()
+    const response = await begun.promise
+    asked.destroy()
+    await once(response, 'close')
+    assert.equal(await usage(port, spender), '0')
+  })
+
   it('holds the last byte back until the charge is durable', async (t) => {
     let gate = Promise.resolve()
     const { port, spender } = await proxied(
@@ -204,15 +260,39 @@ describe('the reverse proxy', () => {
       seen.push(request)
       response.end()
     })
-    const headers = { host: HOST, 'x-http-method-override': 'GET', 'x-http-method': 'GET' }
+    const names = [
+      ...['x-http-method-override', 'x-http-method', 'X_HTTP_Method_Override', 'x-original-method'],
+      ...['x-forwarded-method', 'x-original-url', 'X_Original_URL', 'x-rewrite-url', 'payment_voucher'],
+    ]
+    const headers = { host: HOST, ...Object.fromEntries(names.map((name) => [name, '/b'])) }
     await send(port, new Request(`http://${HOST}/a`, { method: 'OPTIONS', headers }))
     assert.deepEqual(
-      Object.keys(seen[0]?.headers ?? {}).filter((name) => name.includes('method')),
+      Object.values(seen[0]?.headers ?? {}).filter((value) => value === '/b'),
       [],
     )
     const absolute = await say(port, `GET http://${HOST}/a HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`)
     assert.match(absolute, /^HTTP\/1\.1 400 [^]*ERR_PATH/)
     assert.equal(seen.length, 1)
+  })
+
+  it('hands a body on as one, whatever the connection says of its length', async (t) => {
+    const seen: string[] = []
+    const { port } = await proxied(t, (request, response) => {
+      let body = ''
+      request.setEncoding('latin1').on('data', (piece: string) => (body += piece))
+      request.on('end', () => {
+        seen.push(`${request.method} ${request.url} ${body}`)
+        response.end()
+      })
+    })
+    const body = `DELETE /smuggled HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`
+    for (const named of ['close, content-length', 'close, host, content-length, transfer-encoding']) {
+      const head = `OPTIONS /free HTTP/1.1\r\nhost: ${HOST}\r\nconnection: ${named}\r\n`
+      assert.match(await say(port, `${head}content-length: ${body.length}\r\n\r\n${body}`), /^HTTP\/1\.1 200 /)
+      const chunk = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+      assert.match(await say(port, `${head}transfer-encoding: chunked\r\n\r\n${chunk}`), /^HTTP\/1\.1 200 /)
+    }
+    assert.deepEqual(seen, Array(4).fill(`OPTIONS /free ${body}`))
   })
 
   it('tells whether it is well, and what it did, before all prices', async (t) => {
@@ -267,6 +347,57 @@ describe('a WebSocket through the proxy', () => {
       assert.deepEqual([message.statusCode, socket], [400, undefined], protocol)
     }
     assert.equal(await usage(port, spender), '0')
+  })
+
+  it('is no way around the price of a service that takes no notice of Upgrade', async (t) => {
+    let status = 200
+    const serve: RequestListener = (_, response) => response.writeHead(status).end('goods')
+    const read = async ({ message }: { message: IncomingMessage }) => Buffer.concat(await message.toArray()).toString()
+    const { port, spender } = await proxied(t, serve)
+    const paid = await openEcho(port, spender.ask('GET', '/socket'))
+    assert.deepEqual([paid.message.statusCode, await read(paid)], [200, 'goods'])
+    assert.deepEqual([paid.message.headers['content-cost'], await usage(port, spender)], ['0.01', '100'])
+    status = 404
+    const failed = await openEcho(port, spender.ask('GET', '/socket'))
+    assert.deepEqual([failed.message.statusCode, await read(failed)], [404, 'goods'])
+    assert.equal(await usage(port, spender), '100')
+  })
+
+  it('is the only thing by the bit that is asked for with Upgrade', async (t) => {
+    const settings = { per: 'bit', price: '0.000000125' }
+    const { port, spender } = await proxied(t, (_, response) => void response.end('goods'), { settings })
+    const { message } = await openEcho(port, spender.ask('GET', '/socket'))
+    const text = Buffer.concat(await message.toArray()).toString()
+    assert.deepEqual([message.statusCode, (JSON.parse(text) as { code: string }).code], [400, 'ERR_UPGRADE'])
+    assert.equal(await usage(port, spender), '0')
+    assert.equal((await send(port, spender.ask('GET', '/socket'))).body, 'goods')
+  })
+
+  it('begins with GET, without a body, and on a connection of its own', async (t) => {
+    const seen: string[] = []
+    const sockets = new Set<Socket>()
+    const upstream = createServer((request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers['content-length']} ${request.headers.expect}`)
+      sockets.add(request.socket)
+      response.end()
+    })
+    const { port, spender } = await proxied(t, upstream)
+    const head = (of: string, method = 'GET') => {
+      const lines = [...spender.ask(method, '/socket').headers].map(([name, value]) => `${name}: ${value}\r\n`)
+      const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n'
+      return `${method} /socket HTTP/1.1\r\n${lines.join('')}${upgrade}${of}\r\n`
+    }
+    for (const body of ['content-length: 5\r\n', 'transfer-encoding: chunked\r\n']) {
+      assert.match(await say(port, head(body)), /^HTTP\/1\.1 400 [^]*ERR_UPGRADE/, body)
+    }
+    // What is free would be a WebSocket for nothing.
+    assert.match(await say(port, head('', 'OPTIONS')), /^HTTP\/1\.1 400 [^]*ERR_UPGRADE/)
+    assert.deepEqual(seen, [])
+    const none = 'content-length: 0\r\nexpect: 100-continue\r\n'
+    assert.match(await say(port, head(none)), /^HTTP\/1\.1 200 /)
+    assert.match(await say(port, head(none)), /^HTTP\/1\.1 200 /)
+    assert.deepEqual(seen, Array(2).fill('GET /socket undefined undefined'))
+    assert.equal(sockets.size, 2)
   })
 
   it('is charged by the bit that comes from the service, and ends with the money', async (t) => {
@@ -328,6 +459,21 @@ describe('SEED 004 HTTP Methods: REFUND', () => {
 })
 
 describe('HTTP/2', () => {
+  it('has no methods in small letters, which would be read as others', async (t) => {
+    const { port } = await proxied(t, (_, response) => void response.end(), {
+      settings: { price: 'free', routes: [{ match: 'GET /dear', price: '1' }] },
+    })
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    t.after(() => session.destroy())
+    const statusOf = async (method: string) => {
+      const stream = session.request({ ':method': method, ':path': '/dear', ':authority': HOST })
+      const [headers] = (await once(stream.resume(), 'response')) as [{ ':status': number }]
+      return headers[':status']
+    }
+    assert.deepEqual([await statusOf('GET'), await statusOf('get')], [402, 405])
+    session.close()
+  })
+
   it('is metered as HTTP/1.1 is', async (t) => {
     const { port, spender } = await proxied(t, (request, response) => void request.pipe(response))
     const session = connectHttp2(`http://127.0.0.1:${port}`)
@@ -438,3 +584,9 @@ describe('the middleware for servers on Node', () => {
     }
   })
 })
+
+/** Gives requests under way their turns. */
+const eventually = async (look: () => Promise<boolean>): Promise<void> => {
+  for (let times = 0; times < 100; times++) if (await look()) return
+  assert.fail('it never came about')
+}

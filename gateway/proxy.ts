@@ -1,12 +1,13 @@
 /** Metered access in front of a service that is not touched: each request is decided, then handed on. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { HttpProxy } from '../effects/http-proxy.ts'
+import { type Duplex, pipeline } from 'node:stream'
+import type { HttpProxy, UpgradeAnswer } from '../effects/http-proxy.ts'
 import { endToEnd } from '../effects/http-proxy.ts'
 import type { HeaderLines, Use } from './admission.ts'
 import type { Sha256 } from './body-digest.ts'
 import type { OwnAnswer } from './endpoints.ts'
 import { GatewayError } from './errors.ts'
+import { isCharged } from './fetch.ts'
 import type { Gateway } from './index.ts'
 import { REQUESTS_AT_ONCE_MAX } from './limits.ts'
 import type { Metrics } from './metrics.ts'
@@ -16,10 +17,14 @@ import { incomingOf, meterNode, send } from './node.ts'
 export const withheldHeaders: ReadonlySet<string> = new Set([
   'payment-voucher',
   'payment-proof',
-  // Some services take a free OPTIONS for a GET by these.
+  // Some services take a free OPTIONS for a GET by these, or one path for another.
   'x-http-method-override',
   'x-http-method',
   'x-method-override',
+  'x-original-method',
+  'x-forwarded-method',
+  'x-original-url',
+  'x-rewrite-url',
 ])
 
 export interface ProxyParts {
@@ -57,32 +62,41 @@ export const createMeteredProxy = ({ gateway, proxy, metrics, createSha256 }: Pr
   const upgrade = async (request: IncomingMessage, socket: Duplex): Promise<void> => {
     const incoming = incomingOf(request, gateway.scheme)
     let use: Use | undefined
-    let other: Duplex | undefined
+    let answer: UpgradeAnswer | undefined
+    const hangUp = (): void => {
+      answer?.response.destroy()
+      answer?.socket?.destroy()
+    }
     try {
       // Through a connection in any other protocol requests would pass that nobody pays for, HTTP/2 in the clear above all.
       if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
         throw new GatewayError('ERR_UPGRADE', 'leave the header Upgrade out')
       }
+      const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers
+      // HEAD and OPTIONS are free, and what a service agrees to is not (RFC 6455 §4.1).
+      if (request.method !== 'GET' || coding !== undefined || Number(length) !== 0) {
+        throw new GatewayError('ERR_UPGRADE', 'a WebSocket begins with GET, without a body')
+      }
       use = await gateway.admit(incoming)
-      const { response, socket: agreed } = await proxy.upgrade(request).catch(() => {
+      answer = await proxy.upgrade(request).catch(() => {
         throw new GatewayError('ERR_UPSTREAM', 'the service behind this gateway does not answer: try again')
       })
-      other = agreed
-      if (!other) {
-        await use?.release()
-        socket.write(headOf(response, use?.headers() ?? []))
-        return void response.pipe(socket)
-      }
+      const { response, socket: other } = answer
       if (socket.destroyed) {
-        other.destroy()
+        hangUp()
         await use?.release()
         return
+      }
+      if (!other) {
+        socket.write(headOf(response, await paidLines(response, use)))
+        // Who reads a part must not take it for the whole.
+        return void pipeline(response, socket, () => {})
       }
       const lines = use === undefined ? [] : use.meter ? use.headers() : await use.commit()
       socket.write(headOf(response, lines))
       join(socket, other, use)
     } catch (error) {
-      other?.destroy()
+      hangUp()
       await use?.release().catch(() => {})
       socket.end(rawAnswer(await gateway.refusal(error, incoming)))
     }
@@ -113,6 +127,21 @@ export const createMeteredProxy = ({ gateway, proxy, metrics, createSha256 }: Pr
       upgrade(request, socket).catch(() => socket.destroy())
     },
   }
+}
+
+/**
+ * Pays for an answer that goes on in HTTP, from a service that does not listen to Upgrade: it costs what it does elsewhere.
+ * @returns what it says about the cost
+ * @throws ERR_UPGRADE for a body by the bit, which only an answer of Node's can measure
+ */
+const paidLines = async (response: IncomingMessage, use: Use | undefined): Promise<HeaderLines> => {
+  if (!use) return []
+  if (!isCharged(response.statusCode ?? 502)) {
+    await use.release()
+    return use.headers()
+  }
+  if (!use.meter) return use.commit()
+  throw new GatewayError('ERR_UPGRADE', 'this is no WebSocket: ask without Upgrade')
 }
 
 /** Both directions of an upgraded connection; what comes from the service is metered where it costs by the bit. */

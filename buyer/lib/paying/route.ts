@@ -9,7 +9,8 @@ export const routeHas = (route: string, method: string, path: string): boolean =
   const [of, pattern] = [route.slice(0, space), route.slice(space + 1)]
   if (space < 1 || (of !== '*' && of !== method)) return false
   const low = path.toLowerCase()
-  return [path, low, low.replace(/(.)\/+$/, '$1')].some((one) => pathHas(pattern, one))
+  const bare = low.replace(/\/+$/, '')
+  return [low, bare, `${bare}/`].some((one) => pathHas(pattern.toLowerCase(), one))
 }
 
 /** Part by part, and without regular expressions: the pattern is a stranger's. */

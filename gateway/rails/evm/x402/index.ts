@@ -6,6 +6,7 @@
  * A payment is looked at before the request is served, and taken after: see docs/payment-rails.md for why.
  */
 import { x402Facilitator } from '@x402/core/facilitator'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { encodePaymentRequiredHeader, encodePaymentResponseHeader } from '@x402/core/http'
 import { ExactEvmScheme } from '@x402/evm/exact/facilitator'
 import { ContractRevert, TransactionError } from '../../../../chain/errors.ts'
@@ -15,6 +16,7 @@ import { type Address, ZERO_ADDRESS } from '../../../../chain/types.ts'
 import { type Chain, ChainError } from '../../../../effects/chain.ts'
 import { nowSeconds, type Clock } from '../../../../effects/clock.ts'
 import type { Log } from '../../../../effects/log.ts'
+import { base64url, utf8 } from '../../../../protocol/bytes.ts'
 import { GatewayError } from '../../../errors.ts'
 import type { Currency, DirectPayment, DirectRail, DirectTerms } from '../../../rail.ts'
 import { X402_GAS_MAX, X402_RESUME_SECONDS, X402_TIMEOUT_SECONDS } from '../limits.ts'
@@ -158,7 +160,14 @@ export const createX402Rail = (
   }
 }
 
-const rowOf = (payment: X402Payment): string => `x402 ${paymentIdOf(payment)}`
+/**
+ * One for each transfer, by all that is in it: what is waited for, and not looked at again, is what was found good before.
+ * A payment that says another amount with the same nonce is another one here.
+ */
+const rowOf = (payment: X402Payment): string => {
+  const { to, data } = transferCall(payment)
+  return `x402 ${base64url.encode(sha256(utf8(`${payment.accepted.network} ${to} ${data}`)))}`
+}
 
 /** As the facilitator takes it. */
 const payloadOf = ({ accepted, payload, x402Version }: X402Payment) => ({

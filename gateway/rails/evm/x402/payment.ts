@@ -13,7 +13,7 @@ import { X402_HEADER_CHARACTERS_MAX } from '../limits.ts'
 
 const address = z.string().transform((text, context): Address => parseAddress(text) ?? invalid(context))
 const hash = z.string().transform((text, context): Hex => parseHash(text) ?? invalid(context))
-const uint = z.string().regex(/^\d{1,78}$/)
+const uint = z.string().refine((text) => /^\d{1,78}$/.test(text) && BigInt(text) < 2n ** 256n)
 
 const invalid = (context: z.RefinementCtx): never => {
   context.addIssue({ code: 'custom', message: 'wrong form' })

@@ -279,6 +279,35 @@ describe('a payment', () => {
     })
   })
 
+  it('that was taken for something cheap gets nothing dearer, whatever else is said of it', async () => {
+    const disk = createTestDisk()
+    const rail = await openRail(disk)
+    const header = await signedPayment(rail)
+    const terms = { price: PRICE, url: 'http://shop.example/goods', method: 'GET' }
+    await (await rail.payment(new Headers({ 'payment-signature': header }), terms, never))?.settle(never)
+    const dear = changed(header, ({ accepted, payload }) => {
+      accepted.amount = payload.authorization.value = `${PRICE * 1000n}`
+    })
+    const headers = new Headers({ 'payment-signature': dear })
+    for (const each of [rail, await openRail(disk)]) {
+      await assert.rejects(each.payment(headers, { ...terms, price: PRICE * 1000n }, never), {
+        code: 'ERR_PAYMENT_INVALID',
+      })
+    }
+  })
+
+  it('of any form is refused when its numbers are none that a transfer has', async () => {
+    const rail = await openRail()
+    const header = await signedPayment(rail)
+    const terms = { price: PRICE, url: 'http://shop.example/goods', method: 'GET' }
+    for (const name of ['value', 'validAfter', 'validBefore']) {
+      const beyond = changed(header, ({ payload }) => void (payload.authorization[name] = '9'.repeat(78)))
+      await assert.rejects(rail.payment(new Headers({ 'payment-signature': beyond }), terms, never), {
+        code: 'ERR_PAYMENT_INVALID',
+      })
+    }
+  })
+
   it('that is no payment is refused without asking the chain, whatever it is', async () => {
     let asked = 0
     const chain: Chain = { request: (method, params) => (asked++, world.evm.request(method, params)) }
