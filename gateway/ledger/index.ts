@@ -70,7 +70,7 @@ export interface Ledger {
   balance(account: Account): bigint
   reserve(account: Account, amount: bigint): Reservation | Shortage
   /** Takes a charge back in part, such as what a stream had paid ahead. Durable when it resolves. */
-  giveBack(account: Account, amount: bigint): Promise<void>
+  giveBack(account: AccountName, amount: bigint): Promise<void>
   /** Writes rows alone. */
   write(rows: Rows): Promise<void>
   /** Lets more be charged. Lower ones than the last change nothing. */
@@ -263,11 +263,11 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
     balance,
     reserve,
 
-    giveBack(given, amount) {
-      const account = given as Held
-      if (!account.live) return Promise.reject(busy())
+    async giveBack(name, amount) {
+      const account = await open(name)
+      if (amount > account.charged) throw new Error('what is given back was charged before')
       account.charged -= amount
-      return changing(account, {}, () => {
+      await changing(account, {}, () => {
         account.charged += amount
       })
     },
