@@ -22,7 +22,7 @@ import { voucherRow, type Incoming, type LiveVoucher, type VoucherBook } from '.
 /** Header lines of an answer, name and value. */
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
-/** A request that may be served. Ends by exactly one of `commit` and `release`. */
+/** A request that may be served. Ends once, by `commit` or `release`, whichever comes first. */
 export interface Use {
   readonly route: PricedRoute
   /** Whose body costs by the bit; then it flows by this. */
@@ -35,7 +35,10 @@ export interface Use {
    * @throws ERR_BUSY | ERR_PAYMENT_FAILED: nothing is charged, and nothing may be served
    */
   commit(): Promise<HeaderLines>
-  /** Nothing was served: nothing is charged, but what flowed of a body by the bit. Does nothing after `commit`. */
+  /**
+   * Nothing was served: nothing is charged, but what flowed of a body by the bit. After `commit` it waits until that has
+   * ended.
+   */
   release(): Promise<void>
 }
 
@@ -59,6 +62,31 @@ export interface AdmissionParts {
 export type Admit = (request: Incoming) => Promise<Use | undefined>
 
 const NO_ROWS: Rows = {}
+
+/** Lets a use end once; what it holds against others is let go when that is durable or has failed, and not before. */
+const holding = async (free: () => void, admit: () => Promise<Use>): Promise<Use> => {
+  let ending: Promise<unknown> | undefined
+  const ended = <T>(work: Promise<T>): Promise<T> => {
+    const end = work.finally(free)
+    ending = end
+    return end
+  }
+  try {
+    const use = await admit()
+    return {
+      ...use,
+      commit: () => (ending ? Promise.reject(new Error('a use ends once')) : ended(use.commit())),
+      async release() {
+        if (!ending) await ended(use.release())
+        // What a body by the bit had paid ahead and did not get back.
+        else await ending.catch(() => use.release())
+      },
+    }
+  } catch (error) {
+    free()
+    throw error
+  }
+}
 
 export const createAdmission = (parts: AdmissionParts): Admit => {
   const { clock, ledger, vouchers, receipts, pricing, endpoints, scheme } = parts
@@ -166,16 +194,14 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const cost = route.donation ? (chosen ?? way.price.amount) : way.price.amount
     const taking = vouchers.take(voucher, request)
     const counter = typeof taking === 'number' ? taking : await taking
-    try {
-      const idempotencyKey = request.header('idempotency-key')
-      if (idempotencyKey !== undefined) {
-        return await admitIdempotent({ request, route, way, voucher, counter, cost, chosen }, idempotencyKey)
-      }
-      return await admitOnce({ request, route, way, voucher, counter, cost, chosen }, NO_ROWS)
-    } catch (error) {
-      if (!voucher.mac) vouchers.putBack(voucher)
-      throw error
-    }
+    const admitted = { request, route, way, voucher, counter, cost, chosen }
+    const idempotencyKey = request.header('idempotency-key')
+    return holding(
+      () => {
+        if (!voucher.mac) vouchers.putBack(voucher)
+      },
+      () => (idempotencyKey === undefined ? admitOnce(admitted, NO_ROWS) : admitIdempotent(admitted, idempotencyKey)),
+    )
   }
 
   interface Admitted {
@@ -204,31 +230,21 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
   const charging = (admitted: Admitted, cost: bigint, rows: Rows): Use => {
     const { request, route, way, voucher, counter } = admitted
     const reservation = reserve(voucher, cost)
-    const ended = (): void => {
-      if (!voucher.mac) vouchers.putBack(voucher)
-    }
     return {
       route,
       meter: undefined,
       headers: () => headersBefore(way, voucher),
       async commit() {
-        try {
-          const all = rowsOf(voucher, rows)
-          // Nothing to keep: what is free leaves no trace.
-          const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
-          const told = headersAfter(way, voucher, counter, cost, request)
-          if (told instanceof Promise) told.catch(() => {})
-          await written
-          parts.charged(voucher.account, voucher.rail)
-          return await told
-        } finally {
-          ended()
-        }
+        const all = rowsOf(voucher, rows)
+        // Nothing to keep: what is free leaves no trace.
+        const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
+        const told = headersAfter(way, voucher, counter, cost, request)
+        if (told instanceof Promise) told.catch(() => {})
+        await written
+        parts.charged(voucher.account, voucher.rail)
+        return told
       },
-      async release() {
-        reservation.release()
-        ended()
-      },
+      release: async () => reservation.release(),
     }
   }
 
@@ -246,7 +262,6 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
         return await meter.settle()
       } finally {
         parts.charged(voucher.account, voucher.rail)
-        if (!voucher.mac) vouchers.putBack(voucher)
       }
     }
     return {
@@ -268,14 +283,10 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     if (underWay.has(lock))
       throw new GatewayError('ERR_IDEMPOTENCY_BUSY', 'the first request with this key is under way')
     underWay.add(lock)
-    const freed = <T>(work: Promise<T>): Promise<T> => work.finally(() => underWay.delete(lock))
-    try {
-      const use = await idempotent(admitted, key)
-      return { ...use, commit: () => freed(use.commit()), release: () => freed(use.release()) }
-    } catch (error) {
-      underWay.delete(lock)
-      throw error
-    }
+    return holding(
+      () => underWay.delete(lock),
+      () => idempotent(admitted, key),
+    )
   }
 
   const idempotent = async (admitted: Admitted, key: string): Promise<Use> => {
@@ -314,27 +325,23 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const used = () => new GatewayError('ERR_PAYMENT_INVALID', 'this payment was used: make a new one')
     if (underWay.has(lock)) throw used()
     underWay.add(lock)
-    if (await ledger.hasVoucher(name, payment.id)) {
-      underWay.delete(lock)
-      throw used()
-    }
-    return {
-      route,
-      meter: undefined,
-      headers: () => costHeaders(way),
-      async commit() {
-        try {
+    const admit = async (): Promise<Use> => {
+      if (await ledger.hasVoucher(name, payment.id)) throw used()
+      return {
+        route,
+        meter: undefined,
+        headers: () => costHeaders(way),
+        async commit() {
           const lines = await payment.settle(never)
           await ledger.write({
             voucher: { ...name, id: payment.id, untilSeconds: nowSeconds(clock) + IDEMPOTENCY_SECONDS },
           })
           return [...costHeaders(way), ...Object.entries(lines)]
-        } finally {
-          underWay.delete(lock)
-        }
-      },
-      release: async () => void underWay.delete(lock),
+        },
+        release: async () => {},
+      }
     }
+    return holding(() => underWay.delete(lock), admit)
   }
 
   return async (request) => {

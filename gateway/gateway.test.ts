@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { turn } from '../effects/turn-node.ts'
 import { createJose } from '../protocol/jose.ts'
 import { readReceipt, readSignedReceipt } from '../protocol/payment-receipt.ts'
 import type { VoucherClaims } from '../protocol/voucher.ts'
@@ -21,6 +22,7 @@ import {
   type TestPayer,
   type TestRail,
 } from './testing.ts'
+import type { Incoming } from './vouchers.ts'
 
 const alice = keyPayer(3)
 const bob = keyPayer(4)
@@ -43,6 +45,34 @@ const withFetch = (service: Awaited<ReturnType<typeof startGateway>>) => ({
   service,
   fetch: (request: Request) => service.fetch(request),
 })
+
+/** What a server asks the gateway about a request. */
+const incomingOf = ({ url, method, headers }: Request): Incoming => ({
+  method,
+  target: url.slice(url.indexOf('/', 'http://'.length)),
+  host: HOST,
+  header: (name) => headers.get(name) ?? undefined,
+  headers: () => headers,
+})
+
+/** A gateway whose charges wait until a test lets them be written. */
+const withGate = async (t: TestContext, options: TestGatewayOptions = {}) => {
+  let gate = Promise.resolve()
+  let open = () => {}
+  t.after(() => open())
+  const all = await funded(t, 1_000n, { ...options, turn: () => gate.then(turn) })
+  return {
+    ...all,
+    admit: (request: Request) => all.service.gateway.admit(incomingOf(request)),
+    /** @returns what opens it again */
+    shut() {
+      const opening = Promise.withResolvers<void>()
+      gate = opening.promise
+      open = opening.resolve
+      return open
+    },
+  }
+}
 
 const problem = async (response: Response) => {
   assert.equal(response.headers.get('content-type'), 'application/problem+json')
@@ -598,6 +628,47 @@ describe('SEED 004 Jobs 1: one request for one response', () => {
     })
     gate.resolve()
     assert.equal((await first).status, 200)
+  })
+})
+
+describe('a use that is given up while its charge is being written', () => {
+  it('keeps its Idempotency-Key until the charge is there, so that a retry is not charged', async (t) => {
+    const { spender, admit, shut, fetch } = await withGate(t)
+    const ask = () => spender.ask('GET', '/a', { headers: { 'idempotency-key': 'order-1' } })
+    const use = await admit(ask())
+    const open = shut()
+    const committing = use?.commit()
+    const releasing = use?.release()
+    await turn()
+    await assert.rejects(admit(ask()), { code: 'ERR_IDEMPOTENCY_BUSY' })
+    open()
+    await Promise.all([committing, releasing])
+    assert.equal((await fetch(ask())).headers.get('Payment-Account-Usage'), '0.01')
+  })
+
+  it('keeps its voucher that is good for one request', async (t) => {
+    const { admit, shut } = await withGate(t)
+    const voucher = await seal(alice)
+    const use = await admit(withVoucher(voucher))
+    const open = shut()
+    const committing = use?.commit()
+    const releasing = use?.release()
+    await assert.rejects(admit(withVoucher(voucher)), { code: 'ERR_VOUCHER_USED' })
+    open()
+    await Promise.all([committing, releasing])
+    await assert.rejects(admit(withVoucher(voucher)), { code: 'ERR_VOUCHER_USED' })
+  })
+
+  it('frees nothing that another request holds by then', async (t) => {
+    const { spender, admit } = await withGate(t)
+    const ask = () => spender.ask('GET', '/a', { headers: { 'idempotency-key': 'order-1' } })
+    const first = await admit(ask())
+    await first?.release()
+    const second = await admit(ask())
+    await first?.release()
+    await assert.rejects(admit(ask()), { code: 'ERR_IDEMPOTENCY_BUSY' })
+    await assert.rejects(async () => first?.commit(), /ends once/)
+    await second?.commit()
   })
 })
 

@@ -205,10 +205,14 @@ export const createVoucherBook = (
     const id = takenKey(voucher)
     if (taken.has(id)) throw usedBefore(false)
     taken.add(id)
-    // It may have been used since it was verified.
-    if (!(await ledger.hasVoucher(voucher.account, voucher.id))) return 0
-    taken.delete(id)
-    throw usedBefore(false)
+    try {
+      // It may have been used since it was verified.
+      if (await ledger.hasVoucher(voucher.account, voucher.id)) throw usedBefore(false)
+      return 0
+    } catch (error) {
+      taken.delete(id)
+      throw error
+    }
   }
 
   const revived = async (voucher: LiveVoucher): Promise<LiveVoucher> => {
