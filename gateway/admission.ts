@@ -7,6 +7,7 @@ import { nowSeconds } from '../effects/clock.ts'
 import { base64url, utf8 } from '../protocol/bytes.ts'
 import { formatAmount } from '../protocol/amount.ts'
 import { costsMoney, IDEMPOTENCY_KEY, parseCost, paymentHeaders } from '../protocol/payment-headers.ts'
+import { announcedDigest, UNPROVED_BODY } from '../protocol/payment-proof.ts'
 import { GatewayError } from './errors.ts'
 import { IDEMPOTENCY_SECONDS, IDEMPOTENT_RETRIES_MAX } from './limits.ts'
 import type { Rows } from './ledger/batch.ts'
@@ -192,15 +193,20 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     if (!way) throw new GatewayError('ERR_PAYMENT_REQUIRED', 'this route is not paid by this account: see the offers')
     const chosen = amountOf(request, way, route.donation)
     const cost = route.donation ? (chosen ?? way.price.amount) : way.price.amount
+    const idempotencyKey = idempotencyKeyOf(request)
+    // What flows by the bit is charged as it flows, each time; what cannot be told apart, each time too.
+    const asked = route.per === 'bit' || idempotencyKey === undefined ? undefined : digestOf(request)
     const taking = vouchers.take(voucher, request)
     const counter = typeof taking === 'number' ? taking : await taking
     const admitted = { request, route, way, voucher, counter, cost, chosen }
-    const idempotencyKey = request.header('idempotency-key')
     return holding(
       () => {
         if (!voucher.mac) vouchers.putBack(voucher)
       },
-      () => (idempotencyKey === undefined ? admitOnce(admitted, NO_ROWS) : admitIdempotent(admitted, idempotencyKey)),
+      () =>
+        idempotencyKey === undefined || asked === undefined
+          ? admitOnce(admitted, NO_ROWS)
+          : admitIdempotent(admitted, idempotencyKey, asked),
     )
   }
 
@@ -273,11 +279,8 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     }
   }
 
-  const admitIdempotent = async (admitted: Admitted, key: string): Promise<Use> => {
+  const admitIdempotent = async (admitted: Admitted, key: string, asked: string): Promise<Use> => {
     const { voucher } = admitted
-    if (!IDEMPOTENCY_KEY.test(key)) {
-      throw new GatewayError('ERR_IDEMPOTENCY_KEY', 'an idempotency key is 1 to 128 visible ASCII characters')
-    }
     const { book, account } = voucher.account
     const lock = JSON.stringify([book, account, key])
     if (underWay.has(lock))
@@ -285,22 +288,21 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     underWay.add(lock)
     return holding(
       () => underWay.delete(lock),
-      () => idempotent(admitted, key),
+      () => idempotent(admitted, key, asked),
     )
   }
 
-  const idempotent = async (admitted: Admitted, key: string): Promise<Use> => {
-    const { request, voucher } = admitted
+  const idempotent = async (admitted: Admitted, key: string, asked: string): Promise<Use> => {
+    const { voucher } = admitted
     const now = nowSeconds(clock)
     const { book, account } = voucher.account
-    const digest = digestOf(`${request.method}\n${request.target}`)
     const known = await ledger.idempotency(voucher.account, key)
     const row: IdempotencyRow = {
-      ...{ book, account, key, request: digest, retries: 0 },
+      ...{ book, account, key, request: asked, retries: 0 },
       untilSeconds: now + IDEMPOTENCY_SECONDS,
     }
     if (known === undefined || known.untilSeconds <= now) return admitOnce(admitted, { idempotency: row })
-    if (known.request !== digest) {
+    if (known.request !== asked) {
       throw new GatewayError('ERR_IDEMPOTENCY_REUSED', 'this idempotency key was used for another request')
     }
     if (known.retries >= IDEMPOTENT_RETRIES_MAX) {
@@ -311,7 +313,12 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     return charging(admitted, 0n, { idempotency: again })
   }
 
-  const digestOf = (text: string): string => base64url.encode(parts.sha256(utf8(text)))
+  /** Tells requests apart that have one key; undefined where nothing says which body this one has. */
+  const digestOf = (request: Incoming): string | undefined => {
+    const body = bodyNameOf(request)
+    if (body === undefined) return undefined
+    return base64url.encode(parts.sha256(utf8(`${request.method}\n${request.target}\n${body}`)))
+  }
 
   const admitDirect = async (request: Incoming, route: PricedRoute, way: Way<DirectRail>): Promise<Use | undefined> => {
     const { rail, price } = way
@@ -361,6 +368,24 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     if (route.donation && route.ways.every(({ price }) => price.amount === 0n)) return unpaid(route)
     throw new GatewayError('ERR_PAYMENT_REQUIRED', 'pay in one of the offered ways, then send Payment-Voucher')
   }
+}
+
+/** @throws ERR_IDEMPOTENCY_KEY */
+const idempotencyKeyOf = (request: Incoming): string | undefined => {
+  const key = request.header('idempotency-key')
+  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key
+  throw new GatewayError('ERR_IDEMPOTENCY_KEY', 'an idempotency key is 1 to 128 visible ASCII characters')
+}
+
+/** The digest that the body is held against, or `-` for none; undefined for a body that has no digest. */
+const bodyNameOf = (request: Incoming): string | undefined => {
+  const digest = announcedDigest(request.header('content-digest') ?? '')
+  if (digest !== undefined) return digest
+  const length = request.header('content-length')
+  if (length !== undefined) return length === '0' ? UNPROVED_BODY : undefined
+  // These have a body even where nothing says how long it is, as HTTP/2 allows.
+  const mayHave = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH'
+  return mayHave || request.header('transfer-encoding') !== undefined ? undefined : UNPROVED_BODY
 }
 
 const pathOf = (target: string): string => {

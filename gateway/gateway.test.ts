@@ -64,8 +64,9 @@ const withGate = async (t: TestContext, options: TestGatewayOptions = {}) => {
   return {
     ...all,
     admit: (request: Request) => all.service.gateway.admit(incomingOf(request)),
-    /** @returns what opens it again */
-    shut() {
+    /** Once nothing is being written. @returns what opens it again */
+    async shut() {
+      for (let turns = 0; turns < 5; turns++) await turn()
       const opening = Promise.withResolvers<void>()
       gate = opening.promise
       open = opening.resolve
@@ -599,21 +600,44 @@ describe('SEED 004 Jobs 1: one request for one response', () => {
     let served = 0
     const { service, fetch, spender } = await funded(t, 1_000n, { handler: () => new Response(String(++served)) })
     const headers = { 'idempotency-key': 'order-1' }
-    assert.equal((await fetch(spender.ask('POST', '/a', { headers }))).headers.get('Payment-Account-Usage'), '0.01')
+    const usage = (response: Response) => response.headers.get('Payment-Account-Usage')
+    assert.equal(usage(await fetch(spender.ask('POST', '/a', { headers, body: 'b' }))), '0.01')
     await service.restart()
     const fresh = await createSpender(alice)
     for (const _ of [1, 2, 3]) {
-      const again = await fetch(fresh.ask('POST', '/a', { headers }))
-      assert.deepEqual([again.status, again.headers.get('Payment-Account-Usage')], [200, '0.01'])
+      const again = await fetch(fresh.ask('POST', '/a', { headers, body: 'b' }))
+      assert.deepEqual([again.status, usage(again)], [200, '0.01'])
     }
-    await refused(await fetch(fresh.ask('POST', '/a', { headers })), 409, 'ERR_IDEMPOTENCY_SPENT')
-    await refused(await fetch(fresh.ask('POST', '/b', { headers })), 422, 'ERR_IDEMPOTENCY_REUSED')
+    await refused(await fetch(fresh.ask('POST', '/a', { headers, body: 'b' })), 409, 'ERR_IDEMPOTENCY_SPENT')
+    for (const other of [
+      fresh.ask('POST', '/b', { headers, body: 'b' }),
+      fresh.ask('POST', '/a', { headers, body: 'another' }),
+      fresh.ask('GET', '/a', { headers }),
+    ]) {
+      await refused(await fetch(other), 422, 'ERR_IDEMPOTENCY_REUSED')
+    }
     await refused(
       await fetch(fresh.ask('POST', '/b', { headers: { 'idempotency-key': 'a b' } })),
       400,
       'ERR_IDEMPOTENCY_KEY',
     )
-    assert.equal((await fetch(fresh.ask('GET', '/a'))).headers.get('Payment-Account-Usage'), '0.02')
+    assert.equal(usage(await fetch(fresh.ask('GET', '/a'))), '0.02')
+  })
+
+  it('with an Idempotency-Key is charged each time where nothing says which body it has', async (t) => {
+    const { service, spender } = await funded(t)
+    const charge = async (method: string, headers: Record<string, string>) => {
+      const request = spender.ask(method, '/a', { headers: { 'idempotency-key': 'order-1', ...headers } })
+      const lines = await (await service.gateway.admit(incomingOf(request)))?.commit()
+      return lines?.find(([name]) => name === 'Payment-Account-Usage')?.[1]
+    }
+    const chunked = { 'transfer-encoding': 'chunked' }
+    assert.equal(await charge('POST', { 'content-length': '4' }), '0.01')
+    assert.equal(await charge('POST', chunked), '0.02')
+    assert.equal(await charge('PUT', {}), '0.03')
+    assert.equal(await charge('GET', chunked), '0.04')
+    assert.equal(await charge('POST', { 'content-length': '0' }), '0.05')
+    assert.equal(await charge('POST', { 'content-length': '0' }), '0.05')
   })
 
   it('with an Idempotency-Key waits for the first request of that key', async (t) => {
@@ -621,9 +645,9 @@ describe('SEED 004 Jobs 1: one request for one response', () => {
     const handler = () => gate.promise.then(() => new Response('ok'))
     const { fetch, spender } = await funded(t, 1_000n, { handler })
     const headers = { 'idempotency-key': 'order-1' }
-    const first = fetch(spender.ask('POST', '/a', { headers }))
+    const first = fetch(spender.ask('GET', '/a', { headers }))
     await eventually(async () => {
-      const second = await fetch(spender.ask('POST', '/a', { headers }))
+      const second = await fetch(spender.ask('GET', '/a', { headers }))
       return ((await second.json()) as { code: string }).code === 'ERR_IDEMPOTENCY_BUSY'
     })
     gate.resolve()
@@ -636,7 +660,7 @@ describe('a use that is given up while its charge is being written', () => {
     const { spender, admit, shut, fetch } = await withGate(t)
     const ask = () => spender.ask('GET', '/a', { headers: { 'idempotency-key': 'order-1' } })
     const use = await admit(ask())
-    const open = shut()
+    const open = await shut()
     const committing = use?.commit()
     const releasing = use?.release()
     await turn()
@@ -650,7 +674,7 @@ describe('a use that is given up while its charge is being written', () => {
     const { admit, shut } = await withGate(t)
     const voucher = await seal(alice)
     const use = await admit(withVoucher(voucher))
-    const open = shut()
+    const open = await shut()
     const committing = use?.commit()
     const releasing = use?.release()
     await assert.rejects(admit(withVoucher(voucher)), { code: 'ERR_VOUCHER_USED' })
@@ -746,6 +770,14 @@ describe('SEED 004 Jobs 2: a stream over one connection', () => {
     await reader?.cancel()
     const { usage } = (await (await fetch(spender.ask('GET', '/usage'))).json()) as { usage: string }
     assert.ok(usage === '6' || usage === '12', usage)
+  })
+
+  it('is charged for its bits each time, whatever Idempotency-Key it has', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000_000n, { settings, handler: stream([600, 600]) })
+    const ask = (target: string) => spender.ask('GET', target, { headers: { 'idempotency-key': 'k' } })
+    for (const _ of [1, 2]) assert.equal((await (await fetch(ask('/a'))).arrayBuffer()).byteLength, 1_200)
+    const { usage } = (await (await fetch(spender.ask('GET', '/usage'))).json()) as { usage: string }
+    assert.equal(usage, '24')
   })
 
   it('costs no more in all than Payment-Amount says', async (t) => {

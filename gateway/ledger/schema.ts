@@ -45,7 +45,7 @@ export interface LedgerTables {
     book: string
     account: string
     key: string
-    /** Digest of method and target. */
+    /** Digest of method, target and body. */
     request: string
     /** Answers given after the first. */
     retries: number
