@@ -36,7 +36,8 @@ export const createCaretaker = ({ clock, log, ledger, refunds, rails, rest }: Ca
   /** When the rest of an account goes back, and what was paid into it when it was told so. */
   const rests = new Map<string, { account: Account; rail: Rail; dueMs: number; deposited: bigint }>()
 
-  const tellUsed = async (account: Account, rail: Rail, signal: AbortSignal): Promise<void> => {
+  const tellUsed = async (charged: Account, rail: Rail, signal: AbortSignal): Promise<void> => {
+    const account = await ledger.open(charged)
     const { deposits, nextAt: next } = await ledger.usedUp(account)
     if (deposits.length > 0) {
       await rail.usedUp(

@@ -215,9 +215,14 @@ export const createVoucherBook = (
     }
   }
 
-  const revived = async (voucher: LiveVoucher): Promise<LiveVoucher> => {
-    voucher.account = await openAccount(voucher.rail, voucher.account.account)
-    return voucher
+  /** With its account as it is now, which stays in memory while it is asked for. */
+  const reopened = (voucher: LiveVoucher): LiveVoucher | Promise<LiveVoucher> => {
+    const account = ledger.open(voucher.account)
+    const withIt = (held: Account) => {
+      voucher.account = held
+      return voucher
+    }
+    return account instanceof Promise ? account.then(withIt) : withIt(account)
   }
 
   return {
@@ -229,7 +234,7 @@ export const createVoucherBook = (
         const voucher = known.get(rail)?.get(text)
         if (!voucher) continue
         recheck(voucher, request)
-        return voucher.account.live ? voucher : revived(voucher)
+        return reopened(voucher)
       }
       return admit(text, request, rails).then((voucher) => recheck(voucher, request))
     },

@@ -135,6 +135,11 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
 
   /** An account was changed, and has to be the same in the database. Resolves when it is. */
   const changing = async (account: Held, rows: Rows, undo: () => void): Promise<void> => {
+    if (!account.live) {
+      // Its sums may be old: written, they would undo what came since.
+      undo()
+      throw busy()
+    }
     account.writing++
     try {
       await batches.add(account, rows, undo)
@@ -203,8 +208,6 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
         if (came < 0n || came > amount) throw new Error('a charge is at most what was reserved')
         open_ = false
         account.reserved -= amount
-        // The memory that this was reserved in is gone, and with it what made the charge possible.
-        if (!account.live) throw busy()
         account.charged += came
         const undo = () => {
           account.charged -= came
