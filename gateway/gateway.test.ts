@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { turn } from '../effects/turn-node.ts'
+import { base64url } from '../protocol/bytes.ts'
 import { createJose } from '../protocol/jose.ts'
 import { readReceipt, readSignedReceipt } from '../protocol/payment-receipt.ts'
 import type { VoucherClaims } from '../protocol/voucher.ts'
@@ -509,6 +510,28 @@ describe('a voucher with a key', () => {
     assert.deepEqual(bodies, ['pay 5'])
     const usage = (await fetch(spender.ask('POST', '/a', { body: 'x' }))).headers.get('Payment-Account-Usage')
     assert.equal(usage, '0.02')
+  })
+})
+
+describe('a voucher with a key, sent at once in two ways', () => {
+  it('is refused in any spelling but the one of base64url', async (t) => {
+    const { fetch, spender } = await funded(t)
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    // The last bits of the tag spell nothing.
+    const last = digits[digits.indexOf(spender.voucher.at(-1) ?? '') + 1] ?? ''
+    const other = spender.ask('GET', '/a', { headers: { 'payment-voucher': spender.voucher.slice(0, -1) + last } })
+    await refused(await fetch(other), 400, 'ERR_VOUCHER_ENCRYPTION')
+  })
+
+  it('has one window of counters: a recorded request is served once', async (t) => {
+    const { fetch } = await funded(t)
+    const jti = 'A'.repeat(22)
+    const spender = await createSpender(alice, { jti })
+    const asked = spender.ask('GET', '/a')
+    const replayed = new Request(asked)
+    replayed.headers.set('payment-voucher', await seal(alice, { jti, key: base64url.encode(spender.key) }))
+    const answers = await Promise.all([fetch(asked), fetch(replayed)])
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1)
   })
 })
 
