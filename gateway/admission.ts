@@ -91,8 +91,10 @@ const holding = async (free: () => void, admit: () => Promise<Use>): Promise<Use
 
 export const createAdmission = (parts: AdmissionParts): Admit => {
   const { clock, ledger, vouchers, receipts, pricing, endpoints, scheme } = parts
-  /** Idempotency keys whose request is under way. */
+  /** Idempotency keys and payments whose request is under way. */
   const underWay = new Set<string>()
+  /** What is being paid once and for all, until that has ended: who comes meanwhile waits, and need not pay. */
+  const payingOnce = new Map<string, Promise<void>>()
   const costLines = new Map<Way, HeaderLines>()
 
   /** What is the same for each answer of a route. */
@@ -225,11 +227,27 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const { route, way, voucher, cost, chosen } = admitted
     if (route.per === 'bit') return metered(admitted, rows, chosen)
     if (route.per !== 'once') return charging(admitted, cost, rows)
-    const path = pathOf(admitted.request.target)
-    const gives = route.donation && chosen !== undefined && chosen > way.price.amount
-    if (!gives && (await ledger.hasOnce(voucher.account, path))) return charging(admitted, 0n, rows)
     const { book, account } = voucher.account
-    return charging(admitted, cost, { ...rows, once: { book, account, route: path } })
+    const once = { book, account, route: `${route.name} ${pathOf(admitted.request.target)}` }
+    const gives = route.donation && chosen !== undefined && chosen > way.price.amount
+    const isPaid = async () => !gives && (await ledger.hasOnce(once, once.route))
+    const lock = JSON.stringify([book, account, once.route])
+    for (;;) {
+      if (await isPaid()) return charging(admitted, 0n, rows)
+      const other = payingOnce.get(lock)
+      if (!other) break
+      await other
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    payingOnce.set(lock, promise)
+    const free = () => {
+      payingOnce.delete(lock)
+      resolve()
+    }
+    // It may have been paid since it was looked up.
+    return holding(free, async () =>
+      (await isPaid()) ? charging(admitted, 0n, rows) : charging(admitted, cost, { ...rows, once }),
+    )
   }
 
   /** A use of a known cost. */

@@ -741,6 +741,39 @@ describe('SEED 004 Headers: Content-Cost-Per once', () => {
   })
 })
 
+describe('a path that is paid once', () => {
+  const settings = {
+    price: undefined,
+    routes: [
+      { match: 'GET /:doc', price: '0.01', per: 'once' },
+      { match: 'PUT /:doc', price: '0.05', per: 'once' },
+    ],
+  }
+  const usageOf = (response: Response) => response.headers.get('Payment-Account-Usage')
+
+  it('is paid for each price that it has', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000n, { settings })
+    const usage = []
+    for (const method of ['GET', 'PUT', 'GET', 'PUT']) usage.push(usageOf(await fetch(spender.ask(method, '/doc'))))
+    assert.deepEqual(usage, ['0.01', '0.06', '0.06', '0.06'])
+  })
+
+  it('is paid by one of those that come at once; the others wait for it', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000n, { settings })
+    const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(spender.ask('GET', '/doc'))))
+    assert.deepEqual(answers.map(usageOf), ['0.01', '0.01', '0.01', '0.01'])
+  })
+
+  it('is paid by the next when the first is not served', async (t) => {
+    const { spender, admit } = await withGate(t, { settings })
+    const first = await admit(spender.ask('GET', '/doc'))
+    const second = admit(spender.ask('GET', '/doc'))
+    await first?.release()
+    const lines = await (await second)?.commit()
+    assert.ok(lines?.some(([name, value]) => name === 'Payment-Account-Usage' && value === '0.01'))
+  })
+})
+
 describe('SEED 004 Jobs 2: a stream over one connection', () => {
   /** 0.0001 TEST, one smallest unit, for each 100 bytes. */
   const settings = { per: 'bit', price: '0.000000125' }
