@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { GatewayError } from './errors.ts'
 import type { DirectRail } from './rail.ts'
-import { HOST, offersOf, requestOf, startGateway } from './testing.ts'
+import { HOST, offersOf, requestOf, startGateway, type TestGatewayOptions } from './testing.ts'
 
 /** Pays by a header with the amount; settles as a test wants it. */
 const createDirectRail = () => {
@@ -34,9 +34,13 @@ const createDirectRail = () => {
   return rail
 }
 
-const started = async (t: TestContext, handler = () => new Response('served')) => {
+const started = async (
+  t: TestContext,
+  handler = () => new Response('served'),
+  options: Pick<TestGatewayOptions, 'isAway'> = {},
+) => {
   const rail = createDirectRail()
-  const service = await startGateway({ rails: { x402: rail }, settings: { price: '0.5' }, handler })
+  const service = await startGateway({ rails: { x402: rail }, settings: { price: '0.5' }, handler, ...options })
   t.after(() => service.stop())
   const pay = (text: string) => service.fetch(requestOf('GET', '/a?b', { host: HOST, 'payment-signature': text }))
   return { rail, service, pay }
@@ -85,6 +89,15 @@ describe('a payment for one request', () => {
     settling.resolve()
     await Promise.all([committing, releasing])
     await assert.rejects(admit(), { code: 'ERR_PAYMENT_INVALID' })
+  })
+
+  it('is not taken by a request during which the database was away', async (t) => {
+    let isAway = false
+    const { pay } = await started(t, undefined, { isAway: () => isAway })
+    isAway = true
+    assert.equal((await pay('p1 500000')).status, 500)
+    isAway = false
+    assert.equal((await pay('p1 500000')).status, 200)
   })
 
   it('is not taken for what was not served, and what cannot be taken is not served', async (t) => {
