@@ -7,6 +7,7 @@ import { nowSeconds } from '../effects/clock.ts'
 import { base64url, utf8 } from '../protocol/bytes.ts'
 import { formatAmount } from '../protocol/amount.ts'
 import { costsMoney, IDEMPOTENCY_KEY, parseCost, paymentHeaders } from '../protocol/payment-headers.ts'
+import { announcedDigest, UNPROVED_BODY } from '../protocol/payment-proof.ts'
 import { GatewayError } from './errors.ts'
 import { IDEMPOTENCY_SECONDS, IDEMPOTENT_RETRIES_MAX } from './limits.ts'
 import type { Rows } from './ledger/batch.ts'
@@ -22,7 +23,7 @@ import { voucherRow, type Incoming, type LiveVoucher, type VoucherBook } from '.
 /** Header lines of an answer, name and value. */
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
-/** A request that may be served. Ends by exactly one of `commit` and `release`. */
+/** A request that may be served. Ends once, by `commit` or `release`, whichever comes first. */
 export interface Use {
   readonly route: PricedRoute
   /** Whose body costs by the bit; then it flows by this. */
@@ -35,7 +36,10 @@ export interface Use {
    * @throws ERR_BUSY | ERR_PAYMENT_FAILED: nothing is charged, and nothing may be served
    */
   commit(): Promise<HeaderLines>
-  /** Nothing was served: nothing is charged, but what flowed of a body by the bit. Does nothing after `commit`. */
+  /**
+   * Nothing was served: nothing is charged, but what flowed of a body by the bit. After `commit` it waits until that has
+   * ended.
+   */
   release(): Promise<void>
 }
 
@@ -60,10 +64,37 @@ export type Admit = (request: Incoming) => Promise<Use | undefined>
 
 const NO_ROWS: Rows = {}
 
+/** Lets a use end once; what it holds against others is let go when that is durable or has failed, and not before. */
+const holding = async (free: () => void, admit: () => Promise<Use>): Promise<Use> => {
+  let ending: Promise<unknown> | undefined
+  const ended = <T>(work: Promise<T>): Promise<T> => {
+    const end = work.finally(free)
+    ending = end
+    return end
+  }
+  try {
+    const use = await admit()
+    return {
+      ...use,
+      commit: () => (ending ? Promise.reject(new Error('a use ends once')) : ended(use.commit())),
+      async release() {
+        if (!ending) await ended(use.release())
+        // What a body by the bit had paid ahead and did not get back.
+        else await ending.catch(() => use.release())
+      },
+    }
+  } catch (error) {
+    free()
+    throw error
+  }
+}
+
 export const createAdmission = (parts: AdmissionParts): Admit => {
   const { clock, ledger, vouchers, receipts, pricing, endpoints, scheme } = parts
-  /** Idempotency keys whose request is under way. */
+  /** Idempotency keys and payments whose request is under way. */
   const underWay = new Set<string>()
+  /** What is being paid once and for all, until that has ended: who comes meanwhile waits, and need not pay. */
+  const payingOnce = new Map<string, Promise<void>>()
   const costLines = new Map<Way, HeaderLines>()
 
   /** What is the same for each answer of a route. */
@@ -164,18 +195,21 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     if (!way) throw new GatewayError('ERR_PAYMENT_REQUIRED', 'this route is not paid by this account: see the offers')
     const chosen = amountOf(request, way, route.donation)
     const cost = route.donation ? (chosen ?? way.price.amount) : way.price.amount
+    const idempotencyKey = idempotencyKeyOf(request)
+    // What flows by the bit is charged as it flows, each time; what cannot be told apart, each time too.
+    const asked = route.per === 'bit' || idempotencyKey === undefined ? undefined : digestOf(request)
     const taking = vouchers.take(voucher, request)
     const counter = typeof taking === 'number' ? taking : await taking
-    try {
-      const idempotencyKey = request.header('idempotency-key')
-      if (idempotencyKey !== undefined) {
-        return await admitIdempotent({ request, route, way, voucher, counter, cost, chosen }, idempotencyKey)
-      }
-      return await admitOnce({ request, route, way, voucher, counter, cost, chosen }, NO_ROWS)
-    } catch (error) {
-      if (!voucher.mac) vouchers.putBack(voucher)
-      throw error
-    }
+    const admitted = { request, route, way, voucher, counter, cost, chosen }
+    return holding(
+      () => {
+        if (!voucher.mac) vouchers.putBack(voucher)
+      },
+      () =>
+        idempotencyKey === undefined || asked === undefined
+          ? admitOnce(admitted, NO_ROWS)
+          : admitIdempotent(admitted, idempotencyKey, asked),
+    )
   }
 
   interface Admitted {
@@ -193,42 +227,48 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const { route, way, voucher, cost, chosen } = admitted
     if (route.per === 'bit') return metered(admitted, rows, chosen)
     if (route.per !== 'once') return charging(admitted, cost, rows)
-    const path = pathOf(admitted.request.target)
-    const gives = route.donation && chosen !== undefined && chosen > way.price.amount
-    if (!gives && (await ledger.hasOnce(voucher.account, path))) return charging(admitted, 0n, rows)
     const { book, account } = voucher.account
-    return charging(admitted, cost, { ...rows, once: { book, account, route: path } })
+    const once = { book, account, route: `${route.name} ${pathOf(admitted.request.target)}` }
+    const gives = route.donation && chosen !== undefined && chosen > way.price.amount
+    const isPaid = async () => !gives && (await ledger.hasOnce(once, once.route))
+    const lock = JSON.stringify([book, account, once.route])
+    for (;;) {
+      if (await isPaid()) return charging(admitted, 0n, rows)
+      const other = payingOnce.get(lock)
+      if (!other) break
+      await other
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    payingOnce.set(lock, promise)
+    const free = () => {
+      payingOnce.delete(lock)
+      resolve()
+    }
+    // It may have been paid since it was looked up.
+    return holding(free, async () =>
+      (await isPaid()) ? charging(admitted, 0n, rows) : charging(admitted, cost, { ...rows, once }),
+    )
   }
 
   /** A use of a known cost. */
   const charging = (admitted: Admitted, cost: bigint, rows: Rows): Use => {
     const { request, route, way, voucher, counter } = admitted
     const reservation = reserve(voucher, cost)
-    const ended = (): void => {
-      if (!voucher.mac) vouchers.putBack(voucher)
-    }
     return {
       route,
       meter: undefined,
       headers: () => headersBefore(way, voucher),
       async commit() {
-        try {
-          const all = rowsOf(voucher, rows)
-          // Nothing to keep: what is free leaves no trace.
-          const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
-          const told = headersAfter(way, voucher, counter, cost, request)
-          if (told instanceof Promise) told.catch(() => {})
-          await written
-          parts.charged(voucher.account, voucher.rail)
-          return await told
-        } finally {
-          ended()
-        }
+        const all = rowsOf(voucher, rows)
+        // Nothing to keep: what is free leaves no trace.
+        const written = cost === 0n && all === NO_ROWS ? reservation.release() : reservation.commit(all)
+        const told = headersAfter(way, voucher, counter, cost, request)
+        if (told instanceof Promise) told.catch(() => {})
+        await written
+        parts.charged(voucher.account, voucher.rail)
+        return told
       },
-      async release() {
-        reservation.release()
-        ended()
-      },
+      release: async () => reservation.release(),
     }
   }
 
@@ -246,7 +286,6 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
         return await meter.settle()
       } finally {
         parts.charged(voucher.account, voucher.rail)
-        if (!voucher.mac) vouchers.putBack(voucher)
       }
     }
     return {
@@ -258,38 +297,30 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     }
   }
 
-  const admitIdempotent = async (admitted: Admitted, key: string): Promise<Use> => {
+  const admitIdempotent = async (admitted: Admitted, key: string, asked: string): Promise<Use> => {
     const { voucher } = admitted
-    if (!IDEMPOTENCY_KEY.test(key)) {
-      throw new GatewayError('ERR_IDEMPOTENCY_KEY', 'an idempotency key is 1 to 128 visible ASCII characters')
-    }
     const { book, account } = voucher.account
     const lock = JSON.stringify([book, account, key])
     if (underWay.has(lock))
       throw new GatewayError('ERR_IDEMPOTENCY_BUSY', 'the first request with this key is under way')
     underWay.add(lock)
-    const freed = <T>(work: Promise<T>): Promise<T> => work.finally(() => underWay.delete(lock))
-    try {
-      const use = await idempotent(admitted, key)
-      return { ...use, commit: () => freed(use.commit()), release: () => freed(use.release()) }
-    } catch (error) {
-      underWay.delete(lock)
-      throw error
-    }
+    return holding(
+      () => underWay.delete(lock),
+      () => idempotent(admitted, key, asked),
+    )
   }
 
-  const idempotent = async (admitted: Admitted, key: string): Promise<Use> => {
-    const { request, voucher } = admitted
+  const idempotent = async (admitted: Admitted, key: string, asked: string): Promise<Use> => {
+    const { voucher } = admitted
     const now = nowSeconds(clock)
     const { book, account } = voucher.account
-    const digest = digestOf(`${request.method}\n${request.target}`)
     const known = await ledger.idempotency(voucher.account, key)
     const row: IdempotencyRow = {
-      ...{ book, account, key, request: digest, retries: 0 },
+      ...{ book, account, key, request: asked, retries: 0 },
       untilSeconds: now + IDEMPOTENCY_SECONDS,
     }
     if (known === undefined || known.untilSeconds <= now) return admitOnce(admitted, { idempotency: row })
-    if (known.request !== digest) {
+    if (known.request !== asked) {
       throw new GatewayError('ERR_IDEMPOTENCY_REUSED', 'this idempotency key was used for another request')
     }
     if (known.retries >= IDEMPOTENT_RETRIES_MAX) {
@@ -300,7 +331,12 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     return charging(admitted, 0n, { idempotency: again })
   }
 
-  const digestOf = (text: string): string => base64url.encode(parts.sha256(utf8(text)))
+  /** Tells requests apart that have one key; undefined where nothing says which body this one has. */
+  const digestOf = (request: Incoming): string | undefined => {
+    const body = bodyNameOf(request)
+    if (body === undefined) return undefined
+    return base64url.encode(parts.sha256(utf8(`${request.method}\n${request.target}\n${body}`)))
+  }
 
   const admitDirect = async (request: Incoming, route: PricedRoute, way: Way<DirectRail>): Promise<Use | undefined> => {
     const { rail, price } = way
@@ -314,27 +350,23 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     const used = () => new GatewayError('ERR_PAYMENT_INVALID', 'this payment was used: make a new one')
     if (underWay.has(lock)) throw used()
     underWay.add(lock)
-    if (await ledger.hasVoucher(name, payment.id)) {
-      underWay.delete(lock)
-      throw used()
-    }
-    return {
-      route,
-      meter: undefined,
-      headers: () => costHeaders(way),
-      async commit() {
-        try {
+    const admit = async (): Promise<Use> => {
+      if (await ledger.hasVoucher(name, payment.id)) throw used()
+      return {
+        route,
+        meter: undefined,
+        headers: () => costHeaders(way),
+        async commit() {
           const lines = await payment.settle(never)
           await ledger.write({
             voucher: { ...name, id: payment.id, untilSeconds: nowSeconds(clock) + IDEMPOTENCY_SECONDS },
           })
           return [...costHeaders(way), ...Object.entries(lines)]
-        } finally {
-          underWay.delete(lock)
-        }
-      },
-      release: async () => void underWay.delete(lock),
+        },
+        release: async () => {},
+      }
     }
+    return holding(() => underWay.delete(lock), admit)
   }
 
   return async (request) => {
@@ -354,6 +386,24 @@ export const createAdmission = (parts: AdmissionParts): Admit => {
     if (route.donation && route.ways.every(({ price }) => price.amount === 0n)) return unpaid(route)
     throw new GatewayError('ERR_PAYMENT_REQUIRED', 'pay in one of the offered ways, then send Payment-Voucher')
   }
+}
+
+/** @throws ERR_IDEMPOTENCY_KEY */
+const idempotencyKeyOf = (request: Incoming): string | undefined => {
+  const key = request.header('idempotency-key')
+  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key
+  throw new GatewayError('ERR_IDEMPOTENCY_KEY', 'an idempotency key is 1 to 128 visible ASCII characters')
+}
+
+/** The digest that the body is held against, or `-` for none; undefined for a body that has no digest. */
+const bodyNameOf = (request: Incoming): string | undefined => {
+  const digest = announcedDigest(request.header('content-digest') ?? '')
+  if (digest !== undefined) return digest
+  const length = request.header('content-length')
+  if (length !== undefined) return length === '0' ? UNPROVED_BODY : undefined
+  // These have a body even where nothing says how long it is, as HTTP/2 allows.
+  const mayHave = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH'
+  return mayHave || request.header('transfer-encoding') !== undefined ? undefined : UNPROVED_BODY
 }
 
 const pathOf = (target: string): string => {

@@ -1,9 +1,11 @@
 /** What follows from charges, later: deposits that are used up are told to their rail, rests nobody adds to go back. */
 import type { Clock } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
+import type { Random } from '../effects/random.ts'
 import { parseAmount } from '../protocol/amount.ts'
-import { GatewayError } from './errors.ts'
+import { GatewayError, isPassing } from './errors.ts'
 import type { Account, Ledger } from './ledger/index.ts'
+import { persevere } from './persevere.ts'
 import type { Rail } from './rail.ts'
 import type { Refunds } from './refunds.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -15,6 +17,7 @@ const PAGE = 500
 
 export interface CaretakerParts {
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly ledger: Ledger
   readonly refunds: Refunds
@@ -29,14 +32,15 @@ export interface Caretaker {
   run(signal: AbortSignal): Promise<void>
 }
 
-export const createCaretaker = ({ clock, log, ledger, refunds, rails, rest }: CaretakerParts): Caretaker => {
+export const createCaretaker = ({ clock, random, log, ledger, refunds, rails, rest }: CaretakerParts): Caretaker => {
   /** What an account has to use before another of its deposits is used up. */
   const nextAt = new WeakMap<Account, bigint>()
   const toLookAt = new Map<Account, Rail>()
   /** When the rest of an account goes back, and what was paid into it when it was told so. */
   const rests = new Map<string, { account: Account; rail: Rail; dueMs: number; deposited: bigint }>()
 
-  const tellUsed = async (account: Account, rail: Rail, signal: AbortSignal): Promise<void> => {
+  const tellUsed = async (charged: Account, rail: Rail, signal: AbortSignal): Promise<void> => {
+    const account = await ledger.open(charged)
     const { deposits, nextAt: next } = await ledger.usedUp(account)
     if (deposits.length > 0) {
       await rail.usedUp(
@@ -82,10 +86,16 @@ export const createCaretaker = ({ clock, log, ledger, refunds, rails, rest }: Ca
       })
       if (signal.aborted) return
     }
-    for (const [name, { account, rail, dueMs, deposited }] of rests) {
+    for (const [name, due] of [...rests]) {
+      const { account, rail, dueMs, deposited } = due
       if (dueMs > clock.nowMs()) continue
       rests.delete(name)
       await giveRest(account, rail, deposited).catch((error: unknown) => {
+        if (isPassing(error)) {
+          note('gateway.rest-failed', error, rail)
+          if (!rests.has(name)) rests.set(name, due)
+          return
+        }
         // Nothing is left that a voucher does not need.
         if (!(error instanceof GatewayError)) throw error
       })
@@ -108,7 +118,7 @@ export const createCaretaker = ({ clock, log, ledger, refunds, rails, rest }: Ca
     },
 
     async run(signal) {
-      await lookAtAll(signal)
+      await persevere({ clock, random, log }, 'gateway.used-up-failed', () => lookAtAll(signal), signal)
       while (!signal.aborted) {
         await look(signal)
         await clock.sleep(LOOK_MS, signal).catch(() => {})

@@ -68,9 +68,12 @@ export const createEndpoints = (parts: EndpointParts): AnswerOwn => {
     const counter = await vouchers.take(voucher, request)
     if (voucher.mac) return counter
     const { account, id, untilSeconds } = voucher
-    await ledger.write({ voucher: voucherRow(account, id, untilSeconds) })
-    vouchers.putBack(voucher)
-    return counter
+    try {
+      await ledger.write({ voucher: voucherRow(account, id, untilSeconds) })
+      return counter
+    } finally {
+      vouchers.putBack(voucher)
+    }
   }
 
   const account = ({ rail, account: held }: LiveVoucher) => ({

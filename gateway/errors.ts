@@ -42,6 +42,10 @@ export const toGatewayError = (error: unknown): unknown => {
   return code === undefined ? error : new GatewayError(code, error.message, { cause: error })
 }
 
+/** Whether an error says that the same may succeed later: ERR_BUSY, or what a database that is away throws. */
+export const isPassing = (error: unknown): error is { readonly code?: string } =>
+  (error as { retryable?: unknown } | undefined)?.retryable === true
+
 /** Seconds after which the same may succeed. */
 export const retryAfterSeconds: Partial<Record<PaymentProblemCode, number>> = {
   ERR_BUSY: 1,

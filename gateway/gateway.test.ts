@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { turn } from '../effects/turn-node.ts'
+import { base64url } from '../protocol/bytes.ts'
 import { createJose } from '../protocol/jose.ts'
 import { readReceipt, readSignedReceipt } from '../protocol/payment-receipt.ts'
 import type { VoucherClaims } from '../protocol/voucher.ts'
@@ -22,6 +24,7 @@ import {
   type TestPayer,
   type TestRail,
 } from './testing.ts'
+import type { Incoming } from './vouchers.ts'
 
 const alice = keyPayer(3)
 const bob = keyPayer(4)
@@ -44,6 +47,35 @@ const withFetch = (service: Awaited<ReturnType<typeof startGateway>>) => ({
   service,
   fetch: (request: Request) => service.fetch(request),
 })
+
+/** What a server asks the gateway about a request. */
+const incomingOf = ({ url, method, headers }: Request): Incoming => ({
+  method,
+  target: url.slice(url.indexOf('/', 'http://'.length)),
+  host: HOST,
+  header: (name) => headers.get(name) ?? undefined,
+  headers: () => headers,
+})
+
+/** A gateway whose charges wait until a test lets them be written. */
+const withGate = async (t: TestContext, options: TestGatewayOptions = {}) => {
+  let gate = Promise.resolve()
+  let open = () => {}
+  t.after(() => open())
+  const all = await funded(t, 1_000n, { ...options, turn: () => gate.then(turn) })
+  return {
+    ...all,
+    admit: (request: Request) => all.service.gateway.admit(incomingOf(request)),
+    /** Once nothing is being written. @returns what opens it again */
+    async shut() {
+      for (let turns = 0; turns < 5; turns++) await turn()
+      const opening = Promise.withResolvers<void>()
+      gate = opening.promise
+      open = opening.resolve
+      return open
+    },
+  }
+}
 
 const problem = async (response: Response) => {
   assert.equal(response.headers.get('content-type'), 'application/problem+json')
@@ -482,6 +514,28 @@ describe('a voucher with a key', () => {
   })
 })
 
+describe('a voucher with a key, sent at once in two ways', () => {
+  it('is refused in any spelling but the one of base64url', async (t) => {
+    const { fetch, spender } = await funded(t)
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    // The last bits of the tag spell nothing.
+    const last = digits[digits.indexOf(spender.voucher.at(-1) ?? '') + 1] ?? ''
+    const other = spender.ask('GET', '/a', { headers: { 'payment-voucher': spender.voucher.slice(0, -1) + last } })
+    await refused(await fetch(other), 400, 'ERR_VOUCHER_ENCRYPTION')
+  })
+
+  it('has one window of counters: a recorded request is served once', async (t) => {
+    const { fetch } = await funded(t)
+    const jti = 'A'.repeat(22)
+    const spender = await createSpender(alice, { jti })
+    const asked = spender.ask('GET', '/a')
+    const replayed = new Request(asked)
+    replayed.headers.set('payment-voucher', await seal(alice, { jti, key: base64url.encode(spender.key) }))
+    const answers = await Promise.all([fetch(asked), fetch(replayed)])
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  })
+})
+
 describe('SEED 004 Client: a payment channel', () => {
   const payer = channelPayer(9)
   const channel = async (t: TestContext, amount = 1_000n) => {
@@ -570,21 +624,44 @@ describe('SEED 004 Jobs 1: one request for one response', () => {
     let served = 0
     const { service, fetch, spender } = await funded(t, 1_000n, { handler: () => new Response(String(++served)) })
     const headers = { 'idempotency-key': 'order-1' }
-    assert.equal((await fetch(spender.ask('POST', '/a', { headers }))).headers.get('Payment-Account-Usage'), '0.01')
+    const usage = (response: Response) => response.headers.get('Payment-Account-Usage')
+    assert.equal(usage(await fetch(spender.ask('POST', '/a', { headers, body: 'b' }))), '0.01')
     await service.restart()
     const fresh = await createSpender(alice)
     for (const _ of [1, 2, 3]) {
-      const again = await fetch(fresh.ask('POST', '/a', { headers }))
-      assert.deepEqual([again.status, again.headers.get('Payment-Account-Usage')], [200, '0.01'])
+      const again = await fetch(fresh.ask('POST', '/a', { headers, body: 'b' }))
+      assert.deepEqual([again.status, usage(again)], [200, '0.01'])
     }
-    await refused(await fetch(fresh.ask('POST', '/a', { headers })), 409, 'ERR_IDEMPOTENCY_SPENT')
-    await refused(await fetch(fresh.ask('POST', '/b', { headers })), 422, 'ERR_IDEMPOTENCY_REUSED')
+    await refused(await fetch(fresh.ask('POST', '/a', { headers, body: 'b' })), 409, 'ERR_IDEMPOTENCY_SPENT')
+    for (const other of [
+      fresh.ask('POST', '/b', { headers, body: 'b' }),
+      fresh.ask('POST', '/a', { headers, body: 'another' }),
+      fresh.ask('GET', '/a', { headers }),
+    ]) {
+      await refused(await fetch(other), 422, 'ERR_IDEMPOTENCY_REUSED')
+    }
     await refused(
       await fetch(fresh.ask('POST', '/b', { headers: { 'idempotency-key': 'a b' } })),
       400,
       'ERR_IDEMPOTENCY_KEY',
     )
-    assert.equal((await fetch(fresh.ask('GET', '/a'))).headers.get('Payment-Account-Usage'), '0.02')
+    assert.equal(usage(await fetch(fresh.ask('GET', '/a'))), '0.02')
+  })
+
+  it('with an Idempotency-Key is charged each time where nothing says which body it has', async (t) => {
+    const { service, spender } = await funded(t)
+    const charge = async (method: string, headers: Record<string, string>) => {
+      const request = spender.ask(method, '/a', { headers: { 'idempotency-key': 'order-1', ...headers } })
+      const lines = await (await service.gateway.admit(incomingOf(request)))?.commit()
+      return lines?.find(([name]) => name === 'Payment-Account-Usage')?.[1]
+    }
+    const chunked = { 'transfer-encoding': 'chunked' }
+    assert.equal(await charge('POST', { 'content-length': '4' }), '0.01')
+    assert.equal(await charge('POST', chunked), '0.02')
+    assert.equal(await charge('PUT', {}), '0.03')
+    assert.equal(await charge('GET', chunked), '0.04')
+    assert.equal(await charge('POST', { 'content-length': '0' }), '0.05')
+    assert.equal(await charge('POST', { 'content-length': '0' }), '0.05')
   })
 
   it('with an Idempotency-Key waits for the first request of that key', async (t) => {
@@ -592,13 +669,54 @@ describe('SEED 004 Jobs 1: one request for one response', () => {
     const handler = () => gate.promise.then(() => new Response('ok'))
     const { fetch, spender } = await funded(t, 1_000n, { handler })
     const headers = { 'idempotency-key': 'order-1' }
-    const first = fetch(spender.ask('POST', '/a', { headers }))
+    const first = fetch(spender.ask('GET', '/a', { headers }))
     await eventually(async () => {
-      const second = await fetch(spender.ask('POST', '/a', { headers }))
+      const second = await fetch(spender.ask('GET', '/a', { headers }))
       return ((await second.json()) as { code: string }).code === 'ERR_IDEMPOTENCY_BUSY'
     })
     gate.resolve()
     assert.equal((await first).status, 200)
+  })
+})
+
+describe('a use that is given up while its charge is being written', () => {
+  it('keeps its Idempotency-Key until the charge is there, so that a retry is not charged', async (t) => {
+    const { spender, admit, shut, fetch } = await withGate(t)
+    const ask = () => spender.ask('GET', '/a', { headers: { 'idempotency-key': 'order-1' } })
+    const use = await admit(ask())
+    const open = await shut()
+    const committing = use?.commit()
+    const releasing = use?.release()
+    await turn()
+    await assert.rejects(admit(ask()), { code: 'ERR_IDEMPOTENCY_BUSY' })
+    open()
+    await Promise.all([committing, releasing])
+    assert.equal((await fetch(ask())).headers.get('Payment-Account-Usage'), '0.01')
+  })
+
+  it('keeps its voucher that is good for one request', async (t) => {
+    const { admit, shut } = await withGate(t)
+    const voucher = await seal(alice)
+    const use = await admit(withVoucher(voucher))
+    const open = await shut()
+    const committing = use?.commit()
+    const releasing = use?.release()
+    await assert.rejects(admit(withVoucher(voucher)), { code: 'ERR_VOUCHER_USED' })
+    open()
+    await Promise.all([committing, releasing])
+    await assert.rejects(admit(withVoucher(voucher)), { code: 'ERR_VOUCHER_USED' })
+  })
+
+  it('frees nothing that another request holds by then', async (t) => {
+    const { spender, admit } = await withGate(t)
+    const ask = () => spender.ask('GET', '/a', { headers: { 'idempotency-key': 'order-1' } })
+    const first = await admit(ask())
+    await first?.release()
+    const second = await admit(ask())
+    await first?.release()
+    await assert.rejects(admit(ask()), { code: 'ERR_IDEMPOTENCY_BUSY' })
+    await assert.rejects(async () => first?.commit(), /ends once/)
+    await second?.commit()
   })
 })
 
@@ -621,6 +739,39 @@ describe('SEED 004 Headers: Content-Cost-Per once', () => {
     const svr = await seal(alice, { purpose: 'refund', to: 'to-me', exp: NOW + 600, amount: '1' })
     assert.equal((await service.fetch(requestOf('POST', '/refund', { host: HOST }, svr))).status, 202)
     assert.equal(await usage(fresh, '/a'), '0.03')
+  })
+})
+
+describe('a path that is paid once', () => {
+  const settings = {
+    price: undefined,
+    routes: [
+      { match: 'GET /:doc', price: '0.01', per: 'once' },
+      { match: 'PUT /:doc', price: '0.05', per: 'once' },
+    ],
+  }
+  const usageOf = (response: Response) => response.headers.get('Payment-Account-Usage')
+
+  it('is paid for each price that it has', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000n, { settings })
+    const usage = []
+    for (const method of ['GET', 'PUT', 'GET', 'PUT']) usage.push(usageOf(await fetch(spender.ask(method, '/doc'))))
+    assert.deepEqual(usage, ['0.01', '0.06', '0.06', '0.06'])
+  })
+
+  it('is paid by one of those that come at once; the others wait for it', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000n, { settings })
+    const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(spender.ask('GET', '/doc'))))
+    assert.deepEqual(answers.map(usageOf), ['0.01', '0.01', '0.01', '0.01'])
+  })
+
+  it('is paid by the next when the first is not served', async (t) => {
+    const { spender, admit } = await withGate(t, { settings })
+    const first = await admit(spender.ask('GET', '/doc'))
+    const second = admit(spender.ask('GET', '/doc'))
+    await first?.release()
+    const lines = await (await second)?.commit()
+    assert.ok(lines?.some(([name, value]) => name === 'Payment-Account-Usage' && value === '0.01'))
   })
 })
 
@@ -676,6 +827,14 @@ describe('SEED 004 Jobs 2: a stream over one connection', () => {
     await reader?.cancel()
     const { usage } = (await (await fetch(spender.ask('GET', '/usage'))).json()) as { usage: string }
     assert.ok(usage === '6' || usage === '12', usage)
+  })
+
+  it('is charged for its bits each time, whatever Idempotency-Key it has', async (t) => {
+    const { fetch, spender } = await funded(t, 1_000_000n, { settings, handler: stream([600, 600]) })
+    const ask = (target: string) => spender.ask('GET', target, { headers: { 'idempotency-key': 'k' } })
+    for (const _ of [1, 2]) assert.equal((await (await fetch(ask('/a'))).arrayBuffer()).byteLength, 1_200)
+    const { usage } = (await (await fetch(spender.ask('GET', '/usage'))).json()) as { usage: string }
+    assert.equal(usage, '24')
   })
 
   it('costs no more in all than Payment-Amount says', async (t) => {

@@ -16,6 +16,7 @@ import { createLedger } from './ledger/index.ts'
 import { openLedgerStore } from './ledger/store.ts'
 import { SWEEP_MS } from './limits.ts'
 import { createOffers, type Endpoints, type ServiceKeys } from './offers.ts'
+import { persevere } from './persevere.ts'
 import { createPricing, type PricedRoute } from './pricing.ts'
 import type { Deposits, DirectRail, Rail } from './rail.ts'
 import { createReceipts } from './receipts.ts'
@@ -86,7 +87,7 @@ export const createGateway = async (
   const vouchers = createVoucherBook(effects, ledger, policy)
   const receipts = createReceipts({ ...effects, ledger, signingKey: keys.signing.privateKey })
   const refunds = createRefunds({ ...effects, ledger, rails: accountRails })
-  const caretaker = createCaretaker({ clock, log, ledger, refunds, rails: accountRails, rest: settings.rest })
+  const caretaker = createCaretaker({ ...effects, ledger, refunds, rails: accountRails, rest: settings.rest })
   const offers = createOffers({ clock, jose, keys, vendor, endpoints })
   const { charged, short } = caretaker
   const { sha256 } = effects
@@ -164,7 +165,7 @@ export const createGateway = async (
 
   const sweep = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
-      await ledger.sweep(nowSeconds(clock))
+      await persevere(effects, 'gateway.sweep-failed', () => ledger.sweep(nowSeconds(clock)), signal)
       await clock.sleep(SWEEP_MS, signal).catch(() => {})
     }
   }

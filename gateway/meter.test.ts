@@ -6,9 +6,9 @@ import { createLife } from '../sim/life.ts'
 import { createDisk } from '../sim/store.ts'
 import { createTrace } from '../sim/trace.ts'
 import { createLedger } from './ledger/index.ts'
-import { openLedgerStore } from './ledger/store.ts'
+import { openLedgerStore, type LedgerStore } from './ledger/store.ts'
 import { STREAM_PIECE_BYTES } from './limits.ts'
-import { createMeter } from './meter.ts'
+import { createMeter, type MeterParts } from './meter.ts'
 import { Price } from './pricing.ts'
 import type { LiveVoucher } from './vouchers.ts'
 
@@ -76,5 +76,85 @@ describe('a body that costs by the bit', () => {
       ),
       { numRuns: 100 },
     )
+  })
+})
+
+describe('a body that costs by the bit ends once', () => {
+  /** Eight units for each byte, and a disk that a test can stop. */
+  const begun = async (deposit: bigint, parts: Partial<MeterParts> = {}) => {
+    const store = await openLedgerStore(
+      createDisk('gateway', createTrace({ nowMs: () => 0 }))
+        .mount(createLife())
+        .sql.dialect('gateway'),
+    )
+    let disk = async () => {}
+    const write: LedgerStore['write'] = async (changes) => {
+      await disk()
+      await store.write(changes)
+    }
+    const ledger = await createLedger({ ...store, write }, turn)
+    await ledger.credit({ ...name, id: 'd', amount: deposit })
+    const voucher = { account: await ledger.open(name) } as LiveVoucher
+    const price = new Price('1', 'bit', { code: 'TEST', decimals: 0 })
+    const more = () => new Promise<void>(() => {})
+    const meter = createMeter({ clock: hurried, ledger, voucher, price, most: undefined, rows: {}, more, ...parts })
+    return {
+      ledger,
+      meter,
+      setDisk(does: () => Promise<void>) {
+        disk = does
+      },
+      charged: async () => (await ledger.open(name)).charged,
+    }
+  }
+
+  it('gives back once what was paid ahead, however many ask for it at once', async () => {
+    const { meter, charged } = await begun(1_000n)
+    assert.equal(await meter.pay(10), 10)
+    assert.deepEqual(await Promise.all([meter.settle(), meter.settle()]), [80n, 80n])
+    assert.equal(await charged(), 80n)
+    assert.equal(await meter.settle(), 80n)
+    assert.equal(await charged(), 80n)
+  })
+
+  it('gives back a charge that was being written when it ended, and lets nothing flow for it', async () => {
+    const { meter, charged, setDisk } = await begun(1_000n)
+    const disk = Promise.withResolvers<void>()
+    setDisk(() => disk.promise)
+    const paying = meter.pay(10)
+    const settling = meter.settle()
+    disk.resolve()
+    assert.deepEqual([await paying, await settling, await meter.pay(1)], [0, 0n, 0])
+    assert.equal(await charged(), 0n)
+  })
+
+  it('charges nothing after its end to who waits for more money', async () => {
+    const money = Promise.withResolvers<void>()
+    const patient = { nowMs: () => 0, sleep: () => new Promise<void>(() => {}) }
+    const waits = Promise.withResolvers<void>()
+    const more = () => {
+      waits.resolve()
+      return money.promise
+    }
+    const { ledger, meter, charged } = await begun(80n, { clock: patient, more })
+    assert.equal(await meter.pay(10), 10)
+    const paying = meter.pay(10)
+    await waits.promise
+    await meter.settle()
+    await ledger.credit({ ...name, id: 'more', amount: 1_000n })
+    money.resolve()
+    assert.equal(await paying, 0)
+    assert.equal(await charged(), 80n)
+  })
+
+  it('gives back what could not be given back before, from memory that was read again', async () => {
+    const { meter, charged, setDisk } = await begun(1_000n)
+    await meter.pay(10)
+    setDisk(() => Promise.reject(new Error('disk full')))
+    await assert.rejects(meter.settle(), { code: 'ERR_BUSY' })
+    assert.equal(await charged(), 1_000n)
+    setDisk(async () => {})
+    assert.equal(await meter.settle(), 80n)
+    assert.equal(await charged(), 80n)
   })
 })

@@ -17,7 +17,11 @@ export interface Meter {
    * @throws ERR_BUSY when the ledger cannot be written
    */
   pay(bytes: number): number | Promise<number>
-  /** Ends, and gives back what was paid ahead; durable when it resolves. @returns what the bytes came to */
+  /**
+   * Ends, and gives back what was paid ahead; durable when it resolves. Once: who asks again hears the same.
+   * @returns what the bytes came to
+   * @throws ERR_BUSY when the ledger cannot be written; then it may be asked for again
+   */
   settle(): Promise<bigint>
 }
 
@@ -40,7 +44,11 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
   let paid = 0
   let charged = 0n
   let first: Rows | undefined = rows
+  /** Nothing flows from then on, and nothing more is charged. */
   let ended = false
+  /** The last charge, written or failed: the next one counts from what it left. */
+  let last: Promise<unknown> = Promise.resolve()
+  let settling: Promise<bigint> | undefined
 
   const rest = (): bigint => {
     const held = ledger.available(voucher.account)
@@ -48,18 +56,32 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
     return capped < held ? capped : held
   }
 
-  /** Charges up to so many bytes in all; fewer when there is less money. */
-  const charge = async (upTo: number): Promise<void> => {
+  const chargeNow = async (upTo: number): Promise<void> => {
     const affordable = Math.min(upTo, price.bytesFor(charged + rest()))
-    if (affordable <= paid) return
+    if (ended || affordable <= paid) return
     const amount = price.ofBytes(affordable) - charged
     const reservation: Reservation | string = ledger.reserve(voucher.account, amount)
     if (typeof reservation === 'string') return
-    const withIt = first ?? {}
+    await reservation.commit(first)
     first = undefined
-    await reservation.commit(withIt)
     charged += amount
     paid = affordable
+  }
+
+  /** Charges up to so many bytes in all, one charge after the other; fewer when there is less money. */
+  const charge = (upTo: number): Promise<void> => {
+    const charging = last.then(() => chargeNow(upTo))
+    last = charging.catch(() => {})
+    return charging
+  }
+
+  /** Gives back what was paid ahead, once the charge under way has ended. */
+  const settleNow = async (): Promise<bigint> => {
+    await last
+    const cost = price.ofBytes(flowed)
+    if (cost < charged) await ledger.giveBack(voucher.account, charged - cost)
+    charged = cost
+    return cost
   }
 
   /** Waits until so many bytes are paid, or the payer's patience is at its end. */
@@ -67,12 +89,15 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
     const waiting = new AbortController()
     const patience = clock.sleep(STREAM_GRACE_MS, waiting.signal).then(() => 'over' as const)
     patience.catch(() => {})
-    for (;;) {
-      const came = await Promise.race([patience, more(waiting.signal).then(() => 'more' as const)])
-      await charge(wanted + STREAM_PIECE_BYTES)
-      if (came === 'over' || isEnough(wanted)) break
+    try {
+      for (;;) {
+        const came = await Promise.race([patience, more(waiting.signal).then(() => 'more' as const)])
+        await charge(wanted + STREAM_PIECE_BYTES)
+        if (came === 'over' || isEnough(wanted)) return
+      }
+    } finally {
+      waiting.abort()
     }
-    waiting.abort()
   }
   const isEnough = (wanted: number): boolean => ended || paid >= wanted
 
@@ -80,23 +105,25 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
     const wanted = flowed + bytes
     await charge(wanted + STREAM_PIECE_BYTES)
     if (!isEnough(wanted)) await waitForMoney(wanted)
-    const some = Math.max(0, Math.min(bytes, paid - flowed))
+    const some = ended ? 0 : Math.max(0, Math.min(bytes, paid - flowed))
     flowed += some
     return some
   }
 
   return {
     pay(bytes) {
+      if (ended) return 0
       if (flowed + bytes > paid) return payLater(bytes)
       flowed += bytes
       return bytes
     },
-    async settle() {
+    settle() {
       ended = true
-      const cost = price.ofBytes(flowed)
-      if (cost < charged) await ledger.giveBack(voucher.account, charged - cost)
-      charged = cost
-      return cost
+      settling ??= settleNow().catch((error: unknown) => {
+        settling = undefined
+        throw error
+      })
+      return settling
     },
   }
 }

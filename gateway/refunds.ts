@@ -8,7 +8,7 @@ import { nowSeconds } from '../effects/clock.ts'
 import type { Log } from '../effects/log.ts'
 import type { Random } from '../effects/random.ts'
 import { base64url } from '../protocol/bytes.ts'
-import { GatewayError } from './errors.ts'
+import { GatewayError, isPassing } from './errors.ts'
 import type { Account, Ledger } from './ledger/index.ts'
 import type { RefundRow } from './ledger/store.ts'
 import type { Rail } from './rail.ts'
@@ -50,18 +50,28 @@ export const createRefunds = ({ clock, random, log, ledger, rails }: RefundParts
     // Of a rail that the settings no longer have: it waits until they do.
     if (!rail) return 'done'
     const { id, account, amount, to, authorization } = refund
+    let outcome: { readonly reference: string } | 'failed'
     try {
-      const { reference } = await rail.refund({ id, account, amount, to, authorization }, signal)
-      await ledger.settleRefund(refund, { reference })
-      return 'done'
+      outcome = await rail.refund({ id, account, amount, to, authorization }, signal)
     } catch (error) {
       if (signal.aborted) return 'later'
       const { retryable = true, code = 'unknown' } = error as { retryable?: boolean; code?: string }
       log.warn('gateway.refund-failed', { rail: rail.scheme, code, again: retryable })
       if (retryable) return 'later'
-      await ledger.settleRefund(refund, 'failed')
-      return 'done'
+      outcome = 'failed'
     }
+    await ledger.settleRefund(refund, outcome)
+    return 'done'
+  }
+
+  /** Those that wait to be paid. @returns whether some still do */
+  const payAll = async (signal: AbortSignal): Promise<boolean> => {
+    let later = false
+    for (const refund of await ledger.pendingRefunds()) {
+      if (signal.aborted) break
+      later = (await pay(refund, signal)) === 'later' || later
+    }
+    return later
   }
 
   return {
@@ -100,11 +110,11 @@ export const createRefunds = ({ clock, random, log, ledger, rails }: RefundParts
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       while (!signal.aborted) {
         const next = wake.promise
-        let later = false
-        for (const refund of await ledger.pendingRefunds()) {
-          if (signal.aborted) return
-          later = (await pay(refund, signal)) === 'later' || later
-        }
+        const later = await payAll(signal).catch((error: unknown) => {
+          if (!isPassing(error)) throw error
+          log.warn('gateway.refunds-failed', { code: error.code })
+          return true
+        })
         if (!later) {
           backoff.reset()
           await Promise.race([next, aborted])

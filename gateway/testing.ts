@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { SqliteDialect } from 'kysely'
 import { base64urlOfText, createSha256, hmacSha256, sha256 } from '../effects/digest-node.ts'
 import { silentLog } from '../effects/log.ts'
-import type { SqlStore } from '../effects/store.ts'
+import { type SqlStore, StoreError } from '../effects/store.ts'
 import { turn } from '../effects/turn-node.ts'
 import { base64url, toHex } from '../protocol/bytes.ts'
 import { createJose } from '../protocol/jose.ts'
@@ -34,6 +34,7 @@ export interface TestRail extends Rail {
   /** What the next refunds come to. */
   refundOutcome: 'paid' | 'later' | 'never'
   deposits(): Promise<Deposits>
+  refund: Rail['refund']
 }
 
 interface TestRailOptions {
@@ -250,11 +251,13 @@ export interface TestGatewayOptions {
   readonly rails?: Readonly<Record<string, Rail | DirectRail>>
   readonly settings?: Readonly<Record<string, unknown>>
   readonly handler?: FetchHandler<unknown>
+  /** While it says so, the database is away. */
+  readonly isAway?: () => boolean
   /** Stands between all that is charged and the disk. */
   readonly turn?: () => Promise<void>
 }
 
-const sqlInMemory = (): SqlStore => {
+const sqlInMemory = (isAway: () => boolean): SqlStore => {
   let image: Buffer | undefined
   let database: Database.Database | undefined
   return {
@@ -268,7 +271,10 @@ const sqlInMemory = (): SqlStore => {
           database = new Database(image)
           const opened = database
           return {
-            prepare: (sql) => opened.prepare(sql),
+            prepare(sql) {
+              if (isAway()) throw new StoreError('ERR_STORE_UNREACHABLE', 'the database is away')
+              return opened.prepare(sql)
+            },
             close() {
               if (opened.open) image = opened.serialize()
               opened.close()
@@ -297,7 +303,7 @@ export const startGateway = async (options: TestGatewayOptions = {}): Promise<Te
         }),
     },
     random: { bytes: draw },
-    sql: sqlInMemory(),
+    sql: sqlInMemory(options.isAway ?? (() => false)),
     log: silentLog,
     jose,
     turn: options.turn ?? turn,

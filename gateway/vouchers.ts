@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../effects/clock.ts'
 import { nowSeconds } from '../effects/clock.ts'
-import { base64url } from '../protocol/bytes.ts'
+import { base64url, CANONICAL_BASE64URL } from '../protocol/bytes.ts'
 import type { Jose } from '../protocol/jose.ts'
 import { parseJson } from '../protocol/json.ts'
 import type { RsaPrivateKey } from '../protocol/keys.ts'
@@ -107,7 +107,23 @@ export const createVoucherBook = (
     throw new GatewayError('ERR_VOUCHER_HOST', 'vouchers are not taken under this Host: use the one of the offers')
   }
 
+  /** Vouchers with a key that are being verified, by id: each has one window of counters. */
+  const claimed = new Set<string>()
+  const claiming = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (claimed.has(name)) throw new GatewayError('ERR_BUSY', 'this voucher is being verified: try again')
+    claimed.add(name)
+    try {
+      return await work()
+    } finally {
+      claimed.delete(name)
+    }
+  }
+
   const open = async (text: string, purpose: 'payment' | 'refund', host: string): Promise<OpenedVoucher> => {
+    // Other spellings of the same bytes would be other vouchers to who knows them by their text.
+    if (!text.split('.').every((part) => CANONICAL_BASE64URL.test(part))) {
+      throw new GatewayError('ERR_VOUCHER_ENCRYPTION', 'write the voucher in base64url without padding')
+    }
     try {
       const opened = await openVoucher(jose, text, decryptionKey)
       const most = purpose === 'refund' ? REFUND_REQUEST_SECONDS_MAX : secondsMax
@@ -129,18 +145,20 @@ export const createVoucherBook = (
     const authority = await verified(() => rail.verify({ account: name, jws: opened.jws, claims: opened.claims }))
     const account = await openAccount(rail, name)
     const id = idOf(opened)
-    if (await ledger.hasVoucher(account, id)) throw usedBefore(opened.claims.key !== undefined)
-    // Who never paid anything makes us remember nothing.
-    if (account.deposited <= 0n) {
-      const text_ = 'nothing was paid into this account yet, or it is not confirmed'
-      throw new GatewayError('ERR_BALANCE_SHORT', text_)
-    }
-    await raise(account, authority)
-    const { key: keyText, exp } = opened.claims
+    const { host, key: keyText, exp } = opened.claims
     const mac = keyText === undefined ? undefined : effects.hmac(base64url.decode(keyText))
-    if (mac) await ledger.write({ voucher: voucherRow(account, id, exp) })
-    const { host } = opened.claims
-    return { rail, host, id, untilSeconds: exp, mac, window: createReplayWindow(), account }
+    const taking = async (): Promise<LiveVoucher> => {
+      if (await ledger.hasVoucher(account, id)) throw usedBefore(mac !== undefined)
+      // Who never paid anything makes us remember nothing.
+      if (account.deposited <= 0n) {
+        const text_ = 'nothing was paid into this account yet, or it is not confirmed'
+        throw new GatewayError('ERR_BALANCE_SHORT', text_)
+      }
+      await raise(account, authority)
+      if (mac) await ledger.write({ voucher: voucherRow(account, id, exp) })
+      return { rail, host, id, untilSeconds: exp, mac, window: createReplayWindow(), account }
+    }
+    return mac ? claiming(`${rail.id} ${name} ${id}`, taking) : taking()
   }
 
   const raise = async (account: Account, { limit, evidence }: Authority): Promise<void> => {
@@ -205,15 +223,24 @@ export const createVoucherBook = (
     const id = takenKey(voucher)
     if (taken.has(id)) throw usedBefore(false)
     taken.add(id)
-    // It may have been used since it was verified.
-    if (!(await ledger.hasVoucher(voucher.account, voucher.id))) return 0
-    taken.delete(id)
-    throw usedBefore(false)
+    try {
+      // It may have been used since it was verified.
+      if (await ledger.hasVoucher(voucher.account, voucher.id)) throw usedBefore(false)
+      return 0
+    } catch (error) {
+      taken.delete(id)
+      throw error
+    }
   }
 
-  const revived = async (voucher: LiveVoucher): Promise<LiveVoucher> => {
-    voucher.account = await openAccount(voucher.rail, voucher.account.account)
-    return voucher
+  /** With its account as it is now, which stays in memory while it is asked for. */
+  const reopened = (voucher: LiveVoucher): LiveVoucher | Promise<LiveVoucher> => {
+    const account = ledger.open(voucher.account)
+    const withIt = (held: Account) => {
+      voucher.account = held
+      return voucher
+    }
+    return account instanceof Promise ? account.then(withIt) : withIt(account)
   }
 
   return {
@@ -225,7 +252,7 @@ export const createVoucherBook = (
         const voucher = known.get(rail)?.get(text)
         if (!voucher) continue
         recheck(voucher, request)
-        return voucher.account.live ? voucher : revived(voucher)
+        return reopened(voucher)
       }
       return admit(text, request, rails).then((voucher) => recheck(voucher, request))
     },

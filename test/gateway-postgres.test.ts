@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
+import { Kysely, sql } from 'kysely'
 import { turn } from '../effects/turn-node.ts'
 import { postgresDialect } from '../effects/store-postgres.ts'
 import { createLedger } from '../gateway/ledger/index.ts'
@@ -48,5 +49,45 @@ describe('the ledger of a gateway in PostgreSQL', () => {
     assert.equal((await second.accounts(name.book, '', 10)).length, 1)
     assert.equal((await second.usedUp(again)).nextAt, amount)
     await Promise.all([first.close(), second.close()])
+  })
+
+  // PGlite has one connection, where nothing waits for anything else.
+  const skip = process.env.CHROVE_TEST_POSTGRES === undefined
+  it('lets a charge that is being written end before another process takes over', { skip }, async () => {
+    const url = await server.create()
+    const name = { book: 'nano:service', account: 'a' }
+    const first = await createLedger(await openLedgerStore(postgresDialect(url)), turn)
+    await first.credit({ ...name, id: 'd', amount: 100n })
+    const use = first.reserve(await first.open(name), 10n)
+    if (typeof use === 'string') throw new Error(use)
+    // Holds the charge back in the middle of its transaction.
+    const other = new Kysely<{ accounts: { account: string } }>({ dialect: postgresDialect(url) })
+    const held = Promise.withResolvers<void>()
+    const open = Promise.withResolvers<void>()
+    const holding = other.transaction().execute(async (tx) => {
+      await tx.selectFrom('accounts').select('account').forUpdate().execute()
+      held.resolve()
+      await open.promise
+    })
+    await held.promise
+    const charging = use.commit()
+    const waiting = async (count: number, isOver = () => false) => {
+      const query = sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`
+      while (!isOver() && (await query.execute(other)).rows[0]?.count !== count) continue
+    }
+    await waiting(1)
+    let isTaken = false
+    const taking = openLedgerStore(postgresDialect(url)).then(async (store) => {
+      const row = await store.account(name)
+      isTaken = true
+      return { store, row }
+    })
+    await waiting(2, () => isTaken)
+    open.resolve()
+    await Promise.all([holding, charging])
+    const { store: second, row } = await taking
+    assert.equal(row?.charged, 10n)
+    await Promise.all([first.close(), second.close(), other.destroy()])
   })
 })

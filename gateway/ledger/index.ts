@@ -70,7 +70,7 @@ export interface Ledger {
   balance(account: Account): bigint
   reserve(account: Account, amount: bigint): Reservation | Shortage
   /** Takes a charge back in part, such as what a stream had paid ahead. Durable when it resolves. */
-  giveBack(account: Account, amount: bigint): Promise<void>
+  giveBack(account: AccountName, amount: bigint): Promise<void>
   /** Writes rows alone. */
   write(rows: Rows): Promise<void>
   /** Lets more be charged. Lower ones than the last change nothing. */
@@ -135,6 +135,11 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
 
   /** An account was changed, and has to be the same in the database. Resolves when it is. */
   const changing = async (account: Held, rows: Rows, undo: () => void): Promise<void> => {
+    if (!account.live) {
+      // Its sums may be old: written, they would undo what came since.
+      undo()
+      throw busy()
+    }
     account.writing++
     try {
       await batches.add(account, rows, undo)
@@ -203,8 +208,6 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
         if (came < 0n || came > amount) throw new Error('a charge is at most what was reserved')
         open_ = false
         account.reserved -= amount
-        // The memory that this was reserved in is gone, and with it what made the charge possible.
-        if (!account.live) throw busy()
         account.charged += came
         const undo = () => {
           account.charged -= came
@@ -263,11 +266,11 @@ export const createLedger = async (store: LedgerStore, turn: () => Promise<void>
     balance,
     reserve,
 
-    giveBack(given, amount) {
-      const account = given as Held
-      if (!account.live) return Promise.reject(busy())
+    async giveBack(name, amount) {
+      const account = await open(name)
+      if (amount > account.charged) throw new Error('what is given back was charged before')
       account.charged -= amount
-      return changing(account, {}, () => {
+      await changing(account, {}, () => {
         account.charged += amount
       })
     },

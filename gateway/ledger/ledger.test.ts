@@ -261,6 +261,30 @@ describe('the ledger', () => {
     await reserve(ledger, await account(ledger), 109n).commit()
     assert.equal((await account(ledger)).charged, 109n)
   })
+
+  it('writes nothing from memory that is gone, which would undo what came since', async () => {
+    const store = await openLedgerStore(newDisk().mount(createLife()).sql.dialect('gateway'))
+    let full = false
+    const write: LedgerStore['write'] = (changes) =>
+      full ? Promise.reject(new Error('disk full')) : store.write(changes)
+    const ledger = await createLedger({ ...store, write }, turn)
+    await credit(ledger, 'd1', 100n)
+    const gone = await account(ledger)
+    full = true
+    await assert.rejects(credit(ledger, 'd2', 1n), refusedAs('ERR_BUSY'))
+    full = false
+    await reserve(ledger, await account(ledger), 30n).commit()
+    for (const change of [
+      () => ledger.sign(gone, 50n, '{}'),
+      () => ledger.refund(gone, { ...noRefund, id: 'r1' }),
+      () => ledger.toldUsed(gone, []),
+    ]) {
+      await assert.rejects(change, refusedAs('ERR_BUSY'))
+      const { charged, refunded, signed } = (await store.account({ book: BOOK, account: 'a' })) ?? assert.fail()
+      assert.deepEqual([charged, refunded, signed], [30n, 0n, undefined])
+    }
+    assert.deepEqual([gone.signed, gone.refunded], [undefined, 0n])
+  })
 })
 
 /** One thing that happens to the ledger; those of a list happen at once, without waiting for each other. */

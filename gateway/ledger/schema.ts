@@ -38,14 +38,14 @@ export interface LedgerTables {
   }
   /** Vouchers that were used, so that no restart lets one be used again. */
   vouchers: { book: string; account: string; id: string; until_seconds: number }
-  /** Routes that an account has paid once and for all. */
+  /** What an account has paid once and for all: a route as the settings name it, and a path. */
   once: { book: string; account: string; route: string }
   /** What idempotency keys were charged for. */
   idempotency: {
     book: string
     account: string
     key: string
-    /** Digest of method and target. */
+    /** Digest of method, target and body. */
     request: string
     /** Answers given after the first. */
     retries: number

@@ -142,7 +142,8 @@ const createStore = (db: Kysely<LedgerTables>, epoch: number): LedgerStore => {
     .where('account', '=', '')
     .where('key', '=', '')
     .compile()
-  const currentEpoch = db.selectFrom('ledger_epoch').select('epoch').compile()
+  /** Changes nothing, and holds the row until the transaction has ended: who takes the ledger over waits for it. */
+  const holdEpoch = db.updateTable('ledger_epoch').set({ epoch }).where('epoch', '=', epoch).compile()
   const first = async <Row>(query: CompiledQuery<Row>, ...parameters: string[]): Promise<Row | undefined> =>
     (await db.executeQuery<Row>({ ...query, parameters })).rows[0]
   const bulk = createWriters(db)
@@ -187,9 +188,8 @@ const createStore = (db: Kysely<LedgerTables>, epoch: number): LedgerStore => {
     },
     async write(changes) {
       await db.transaction().execute(async (tx) => {
-        const { rows } = await tx.executeQuery(currentEpoch)
-        if (rows[0]?.epoch !== epoch)
-          throw new GatewayError('ERR_INTERNAL', 'another process has taken the ledger over')
+        const { numAffectedRows } = await tx.executeQuery(holdEpoch)
+        if (numAffectedRows !== 1n) throw new GatewayError('ERR_INTERNAL', 'another process has taken the ledger over')
         await bulk.accounts(tx, changes.accounts)
         await bulk.vouchers(tx, changes.vouchers)
         await bulk.once(tx, changes.once)
