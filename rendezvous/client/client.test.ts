@@ -107,6 +107,27 @@ describe('two clients', () => {
     assert.deepEqual(dialled, [])
   })
 
+  it('know each other once they were connected, and not for having asked', async (t) => {
+    const { join } = await openTestPeers(t)
+    const a = await join(alice, '192.0.2.1')
+    const answers = ['deny', 'deny', 'accept', 'accept'] as const
+    let count = 0
+    const b = await join(bob, '192.0.2.2', {}, () => answers[count++] ?? 'deny')
+    for (let time = 0; time < 2; time++) await assert.rejects(a.client.connect(bob.uuid, never), { code: 'ERR_DENIED' })
+    const first = await a.client.connect(bob.uuid, never)
+    await untilIt(() => b.connected.length === 1)
+    const met = [first, await a.client.connect(bob.uuid, never)]
+    const known = [false, false, false, true]
+    assert.deepEqual(
+      b.asked.map(({ isKnown }) => isKnown),
+      known,
+    )
+    assert.deepEqual(
+      met.map(({ peer }) => peer.isKnown),
+      [false, true],
+    )
+  })
+
   it('SEED 002 §3.1.2 are told at once that the other is offline, or unknown', async (t) => {
     const { join, hub } = await openTestPeers(t)
     await hub.put(bob.uuid, await hub.registration(bob))

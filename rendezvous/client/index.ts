@@ -75,10 +75,18 @@ export const openRendezvousClient = async (
   let line: Line | undefined
   let waiting: ((line: Line) => void)[] = []
 
-  const welcomed = async (introduction: Introduction, signal: AbortSignal): Promise<Connected> => ({
-    ...(await meet(effects, introduction, meeting, signal)),
-    peer: introduction.peer,
-  })
+  const welcomed = async (introduction: Introduction, signal: AbortSignal): Promise<Connected> => {
+    const connection = await meet(effects, introduction, meeting, signal)
+    const { peer } = introduction
+    try {
+      // Only now has it shown that it is the one whose name was said.
+      await registry.remember(peer)
+    } catch (error) {
+      connection.stream.close()
+      throw error
+    }
+    return { ...connection, peer }
+  }
 
   const introductions = createIntroductions(
     { ...effects, registry },
