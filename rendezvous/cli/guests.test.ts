@@ -7,7 +7,7 @@ import type { Asking } from '../client/introductions.ts'
 import { person, SERVER } from '../testing.ts'
 import { createGuests, type GuestRules } from './guests.ts'
 
-const [alice, bob] = [person(0), person(1)]
+const [alice, bob, carol] = [person(0), person(1), person(2)]
 const never = new AbortController().signal
 
 const asking = ({ uuid, keys } = alice, { hides = false, signal = never } = {}): Asking => ({
@@ -34,7 +34,7 @@ const servesAndBreaks = async ({ guests, questions }: ReturnType<typeof openDoor
   await settled()
   questions.at(-1)?.answer(true)
   assert.equal(await decision, 'accept')
-  guests.setBusy(true)
+  guests.setServing(true)
   const again = guests.again(first.peer.uuid, never)
   return { again }
 }
@@ -69,5 +69,54 @@ describe('a guest whose connection broke', () => {
     const guest = { peer: asking().peer } as Connected
     door.guests.came(guest)
     assert.equal(await again, guest)
+  })
+})
+
+describe('a person who is asked', () => {
+  it('hears one question at a time, of those who still want an answer', async () => {
+    const { guests, questions } = openDoor()
+    const leaving = new AbortController()
+    const decisions = [
+      guests.decide(asking(alice)),
+      guests.decide(asking(bob, { signal: leaving.signal })),
+      guests.decide(asking(carol)),
+    ]
+    await settled()
+    assert.equal(questions.length, 1)
+    leaving.abort()
+    questions[0]?.answer(false)
+    await settled()
+    assert.equal(questions.length, 2)
+    questions[1]?.answer(true)
+    assert.deepEqual(await Promise.all(decisions), ['deny', 'ignore', 'accept'])
+  })
+
+  it('lets in one by one yes, and hears of others only when that one is not coming', async () => {
+    const { guests, questions } = openDoor()
+    const leaving = new AbortController()
+    const [first, second] = [guests.decide(asking(alice, { signal: leaving.signal })), guests.decide(asking(bob))]
+    await settled()
+    questions[0]?.answer(true)
+    assert.deepEqual(await Promise.all([first, second]), ['accept', 'ignore'])
+    assert.equal(await guests.decide(asking(carol)), 'ignore')
+    assert.equal(questions.length, 1)
+    leaving.abort()
+    void guests.decide(asking(bob))
+    await settled()
+    questions[1]?.answer(true)
+    await settled()
+    guests.failed()
+    void guests.decide(asking(carol))
+    await settled()
+    assert.equal(questions.length, 3)
+  })
+
+  it('hears no more once one was interrupted', async () => {
+    const { guests, questions } = openDoor()
+    const decisions = [alice, bob].map((who) => guests.decide(asking(who)))
+    await settled()
+    questions[0]?.interrupt(new Error('interrupted'))
+    for (const decision of decisions) await assert.rejects(decision, /interrupted/)
+    assert.equal(questions.length, 1)
   })
 })

@@ -14,10 +14,12 @@ export interface GuestRules {
 export interface Guests {
   decide(asking: Asking): Promise<Decision>
   came(guest: Connected): void
+  /** Who was let in could not be connected. */
+  failed(): void
   next(): Promise<Connected>
   /** The same client once more, whose connection broke. */
   again(uuid: string, signal: AbortSignal): Promise<Connected>
-  setBusy(isBusy: boolean): void
+  setServing(isServing: boolean): void
 }
 
 export const createGuests = (
@@ -30,15 +32,33 @@ export const createGuests = (
   /** To whom the person has agreed to show our address. */
   const shownTo = new Set<string>()
 
+  /** Who is let in by the person and is on the way; aborts when it is not coming. */
+  let expected: AbortSignal | undefined
+  /** The question that is open, or was the last. */
+  let question: Promise<unknown> = Promise.resolve()
+
+  const isBusy = (): boolean => isServing || expected?.aborted === false
+
   const isShown = ({ hides }: Asking): boolean => !hide && !hides
 
   const askPerson = async (asking: Asking): Promise<Decision> => {
-    const { uuid, key } = asking.peer
-    say(`${uuid} asks for a connection; thumbprint of its key: ${thumbprintText(key)}`)
-    const question = isShown(asking) ? 'Accept, and let it see your address?' : 'Accept, through the relay?'
-    if (!(await terminal.confirm(question))) return 'deny'
-    if (isShown(asking)) shownTo.add(uuid)
+    const { peer, signal } = asking
+    if (signal.aborted || isBusy()) return 'ignore'
+    say(`${peer.uuid} asks for a connection; thumbprint of its key: ${thumbprintText(peer.key)}`)
+    const isAgreed = await terminal.confirm(
+      isShown(asking) ? 'Accept, and let it see your address?' : 'Accept, through the relay?',
+    )
+    if (!isAgreed) return 'deny'
+    if (isShown(asking)) shownTo.add(peer.uuid)
+    expected = signal
     return 'accept'
+  }
+
+  /** One question after the other, so that what is typed answers the one that is read; none after an interruption. */
+  const askInTurn = (asking: Asking): Promise<Decision> => {
+    const decision = question.then(() => askPerson(asking))
+    question = decision
+    return decision
   }
 
   /** Whoever is let in again after a break is shown no more than was agreed to. */
@@ -48,8 +68,8 @@ export const createGuests = (
     async decide(asking) {
       const { uuid, isKnown } = asking.peer
       if (awaited?.uuid === uuid) return mayReturn(asking) ? 'accept' : 'ignore'
-      if (isServing) return 'ignore'
-      if (accept === 'ask') return askPerson(asking)
+      if (isBusy()) return 'ignore'
+      if (accept === 'ask') return askInTurn(asking)
       const isWelcome = accept === 'all' || (accept === 'known' ? isKnown : accept.includes(uuid))
       return isWelcome ? 'accept' : 'ignore'
     },
@@ -58,6 +78,9 @@ export const createGuests = (
       // Two may have been accepted before the first was connected.
       if (isServing) return guest.stream.close()
       next.resolve(guest)
+    },
+    failed() {
+      expected = undefined
     },
     async next() {
       const guest = await next.promise
@@ -77,8 +100,9 @@ export const createGuests = (
         signal.addEventListener('abort', onAbort)
         awaited = { uuid, met: (guest) => (stop(), resolve(guest)) }
       }),
-    setBusy(isBusy) {
-      isServing = isBusy
+    setServing(serves) {
+      isServing = serves
+      expected = undefined
     },
   }
 }

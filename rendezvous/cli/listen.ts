@@ -67,7 +67,10 @@ const listen = async (session: Session, tools: CommandTools, given: unknown): Pr
   const running = await runClient(session, tools, options, {
     decide: guests.decide,
     connected: guests.came,
-    failed: (peer, error) => session.say(`${peer.uuid} could not be connected: ${error.message}`),
+    failed(peer, error) {
+      guests.failed()
+      session.say(`${peer.uuid} could not be connected: ${error.message}`)
+    },
   })
   try {
     for (const uuid of options.block) await Promise.race([running.client.block(uuid, session.signal), running.failing])
@@ -92,7 +95,7 @@ const serveGuest = async (
   guest: Connected,
   { out, accept, keep }: ListenOptions,
 ): Promise<Output | undefined> => {
-  guests.setBusy(true)
+  guests.setServing(true)
   try {
     await session.print(connectedOutput(guest))
     const purpose = await hearPurpose(guest.stream)
@@ -111,6 +114,6 @@ const serveGuest = async (
     session.say((error as Error).message)
     return undefined
   } finally {
-    guests.setBusy(false)
+    guests.setServing(false)
   }
 }

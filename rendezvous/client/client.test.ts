@@ -219,6 +219,14 @@ describe('being there', () => {
     await assert.rejects(thief.running, { code: 'ERR_TAKEN' })
   })
 
+  it('ends with what goes wrong while one who asks is decided about, such as an interruption', async (t) => {
+    const { join } = await openTestPeers(t)
+    const a = await join(alice, '192.0.2.1')
+    const b = await join(bob, '192.0.2.2', {}, () => Promise.reject(new Error('interrupted')))
+    await assert.rejects(a.client.connect(bob.uuid, never), { code: 'ERR_DENIED' })
+    await assert.rejects(b.running, /interrupted/)
+  })
+
   it('ends where the server has another name than the one that was given', async (t) => {
     const { join, world } = await openTestPeers(t)
     world.lie = (message) => (message.type === 'challenge' ? { ...message, server: 'http://bank.example' } : message)

@@ -49,7 +49,7 @@ export interface RendezvousClient {
   isPresent(): boolean
   /**
    * Registers if needed, and is there until the signal aborts; `connect` works meanwhile.
-   * @throws RendezvousClientError when it cannot be, however often it is tried
+   * @throws RendezvousClientError when it cannot be, however often it is tried; what `decide` throws
    */
   run(signal: AbortSignal): Promise<void>
   /**
@@ -72,6 +72,7 @@ export const openRendezvousClient = async (
   const doorman = hide || listen === undefined ? undefined : await createDoorman(effects, listen)
   const meeting: MeetSettings = { identity, doorman, allowPrivate, isProxied }
   const closing = new AbortController()
+  const broken = new AbortController()
   let line: Line | undefined
   let waiting: ((line: Line) => void)[] = []
 
@@ -101,6 +102,7 @@ export const openRendezvousClient = async (
           (error: unknown) => settings.failed(introduction.peer, error as Error),
         )
       },
+      broke: (fault) => broken.abort(fault),
     },
   )
 
@@ -134,7 +136,8 @@ export const openRendezvousClient = async (
           introductions.gone()
         },
       }
-      await keepPresent(effects, { server, identity, uniform }, events, signal)
+      await keepPresent(effects, { server, identity, uniform }, events, AbortSignal.any([signal, broken.signal]))
+      broken.signal.throwIfAborted()
     },
 
     async connect(uuid, signal) {

@@ -61,6 +61,8 @@ export interface IntroductionSettings {
   decide(asking: Asking): Promise<Decision>
   /** We were asked and agreed. */
   introduced(introduction: Introduction): void
+  /** Nobody can be decided about any more: the fault is ours, or the person's wish. */
+  broke(fault: unknown): void
 }
 
 export interface IntroductionEffects {
@@ -179,7 +181,7 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   /** What is wrong with what is said in another's name is not answered: the server may have made it up. */
   const quietly = (work: Promise<void>): void => {
     work.catch((error: unknown) => {
-      if (!(error instanceof ProtocolError || error instanceof RendezvousClientError)) throw error
+      if (!(error instanceof ProtocolError || error instanceof RendezvousClientError)) settings.broke(error)
     })
   }
 
