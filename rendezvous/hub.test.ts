@@ -322,7 +322,8 @@ describe('the hub', () => {
     for (const [peer, forwarded, seen] of [
       ['10.0.0.1', '203.0.113.66, 192.0.2.7', '192.0.2.7'],
       ['192.0.2.8', '203.0.113.66', '192.0.2.8'],
-    ]) {
+      ['2001:db8::5', '203.0.113.66', '2001:db8::5'],
+    ] as const) {
       await put(alice.uuid, await registration(alice))
       const a = connect(peer, forwarded)
       await a.present(alice)
