@@ -14,6 +14,7 @@ import { createWorld, diskWith, simFolders } from './testing.ts'
 /** Counts how often somebody waits for it, or for what follows from it. */
 class CountedPromise<T> extends Promise<T> {
   static waits = 0
+  // oxlint-disable-next-line unicorn/no-thenable -- A promise is one.
   override then<A = T, B = never>(...handlers: Parameters<Promise<T>['then']>): Promise<A | B> {
     CountedPromise.waits++
     return super.then(...handlers) as Promise<A | B>
