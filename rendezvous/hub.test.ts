@@ -205,6 +205,63 @@ describe('connection requests', () => {
   })
 })
 
+describe('a crowd of clients at one place', () => {
+  const crowd = [2, 3, 4, 5].map(person)
+  const codesOf = ({ heard }: TestClient) =>
+    heard.flatMap((message) => (message.type === 'refused' ? message.code : []))
+
+  it('has a share of what is under way to a target, and leaves the rest to others', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { pendingPerTargetMax: 5 })
+    const b = await join(bob)
+    const codes: string[] = []
+    for (const who of crowd) {
+      const client = await join(who, '192.0.2.66')
+      for (let time = 0; time < 2; time++) client.send(await ask({ request: requestId(), from: who, to: bob }))
+      await settled(client)
+      codes.push(...codesOf(client))
+    }
+    assert.deepEqual(codes, Array(4).fill('ERR_TOO_MANY'))
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 5])
+  })
+
+  it('has a share of what a target hears in a minute', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { requestsPerPairMinute: 3, requestsPerTargetMinute: 4 })
+    const b = await join(bob)
+    for (const who of crowd) {
+      const client = await join(who, '192.0.2.66')
+      for (let time = 0; time < 2; time++) {
+        const request = requestId()
+        client.send(await ask({ request, from: who, to: bob }))
+        client.send({ type: 'cancel', request })
+      }
+      await settled(client)
+    }
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 4])
+  })
+
+  it('uses up nothing of a target that has blocked it', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { pendingPerTargetMax: 2, requestsPerTargetMinute: 2 })
+    const b = await join(bob, '192.0.2.2', { uniform: true })
+    for (const { uuid } of crowd) b.send({ type: 'block', uuid })
+    await settled(b)
+    for (const [index, who] of crowd.entries()) {
+      const client = await join(who, `192.0.2.${index + 60}`)
+      client.send(await ask({ request: requestId(), from: who, to: bob }))
+      await settled(client)
+    }
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 1])
+  })
+})
+
 describe('blocks', () => {
   it('look like a denial, last, and can be undone', async (t) => {
     const disk = newDisk()
