@@ -94,11 +94,13 @@ describe('connection requests', () => {
       const { join, ask, accept } = await openTestRendezvous(t, { relay: 'http://relay.example' })
       const [a, b] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
       const request = requestId()
-      a.send(await ask({ request, from: alice, to: bob, hide: sourceHides === true }))
+      const shown = sourceHides === true ? {} : { port: 4_001, hosts: ['192.0.2.1'] }
+      a.send(await ask({ request, from: alice, to: bob, hide: sourceHides === true, ...shown }))
       await b.next('request')
       b.send(await accept({ request, from: bob, to: alice, hide: targetHides === true }))
       const [atAlice, atBob] = [await a.next('addresses'), await b.next('addresses')]
       assert.deepEqual([atAlice.observed, atBob.observed], [undefined, undefined])
+      assert.equal(atBob.addresses === undefined, targetHides)
       assert.deepEqual(atAlice.relay, atBob.relay)
       assert.match(atAlice.relay?.code ?? '', /^[0-9a-f]{24}-[a-z]+-[a-z]+$/)
     }

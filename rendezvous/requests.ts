@@ -129,7 +129,7 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
       const common = { type: 'addresses', request, ...(relay && { relay }) } as const
       const seen = ({ host }: Present) => (isHidden || parseIp(host) === undefined ? {} : { observed: host })
       source.tell({ ...common, addresses: answer.addresses, ...seen(target) })
-      target.tell({ ...common, addresses: asked.addresses, ...seen(source) })
+      target.tell({ ...common, ...(!answer.hide && { addresses: asked.addresses }), ...seen(source) })
     },
   }
 

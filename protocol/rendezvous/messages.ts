@@ -118,7 +118,8 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('addresses'),
     request: requestId,
-    addresses: signedSchema,
+    /** The target's are its consent; the source's are left out where the target hides, and would use none. */
+    addresses: signedSchema.optional(),
     /** Where the server sees the other client; absent when one of the two hides. */
     observed: ip.optional(),
     relay: relaySchema.optional(),

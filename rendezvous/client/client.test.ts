@@ -270,18 +270,22 @@ describe('a hostile server', () => {
   it('cannot make up a consent, replay one, or put in another address', async (t) => {
     const lies: Record<string, Lie> = {
       'addresses that nobody signed': (message, to) =>
-        message.type === 'addresses' && to === alice.uuid
+        message.type === 'addresses' && to === alice.uuid && message.addresses
           ? { ...message, addresses: { ...message.addresses, signature: 'AAAA' } }
           : message,
-      'a consent that is the request itself': (message, to) => {
+      'no addresses at all': (message, to) => {
         if (message.type !== 'addresses' || to !== alice.uuid) return message
-        const { type, request, observed } = message
-        return { type, request, addresses: seen.get('request') ?? message.addresses, ...(observed && { observed }) }
+        const { addresses: _, ...others } = message
+        return others
       },
-      'the consent to an earlier request': (message, to) =>
-        message.type === 'addresses' && to === alice.uuid
-          ? { ...message, addresses: seen.get('first') ?? message.addresses }
-          : message,
+      'a consent that is the request itself': (message, to) => {
+        const asked = seen.get('request')
+        return message.type === 'addresses' && to === alice.uuid && asked ? { ...message, addresses: asked } : message
+      },
+      'the consent to an earlier request': (message, to) => {
+        const first = seen.get('first')
+        return message.type === 'addresses' && to === alice.uuid && first ? { ...message, addresses: first } : message
+      },
     }
     const seen = new Map<string, { payload: string; protected: string; signature: string }>()
     for (const [what, lie] of Object.entries(lies)) {
@@ -289,7 +293,7 @@ describe('a hostile server', () => {
       const [a] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
       world.lie = (message, to) => {
         if (message.type === 'request') seen.set('request', message.request)
-        if (message.type === 'addresses' && to === alice.uuid) seen.set('first', message.addresses)
+        if (message.type === 'addresses' && to === alice.uuid && message.addresses) seen.set('first', message.addresses)
         return message
       }
       await a.client.connect(bob.uuid, never)
