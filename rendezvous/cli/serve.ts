@@ -5,7 +5,7 @@ import { addTo, type CommandContext, type Session } from '../../effects/command.
 import { serveHttp } from '../../effects/http-server.ts'
 import { createUpgrade } from '../../effects/web-socket-server.ts'
 import { createJose } from '../../protocol/jose.ts'
-import { RENDEZVOUS_MESSAGE_BYTES_MAX } from '../../protocol/limits.ts'
+import { RENDEZVOUS_MESSAGE_BYTES_MAX, REQUEST_WINDOW_SECONDS_MAX } from '../../protocol/limits.ts'
 import { serverNameSchema } from '../../protocol/rendezvous/statement.ts'
 import { createRendezvous, type Rendezvous } from '../index.ts'
 import { rendezvousSettingsSchema } from '../settings.ts'
@@ -16,7 +16,7 @@ const optionsSchema = z.object({
   port: whole(0, 65_535).default(4390),
   url: serverNameSchema.optional(),
   trustProxy: z.array(ipOption).default([]),
-  window: whole(1, 3600).default(60),
+  window: whole(1, REQUEST_WINDOW_SECONDS_MAX).default(60),
   connections: whole(1, 1_000_000).default(16_384),
   drain: whole(0, 3600).default(10),
 })
@@ -33,7 +33,7 @@ export const addServeCommand = (rendezvous: Command, { action }: CommandContext)
     .option('--url <url>', 'what clients are told, and sign (default: http://HOST:PORT)')
     .option('--relay <url>', 'relay for clients that hide or find no direct way (CHROVE_RELAY)')
     .option('--trust-proxy <address>', 'reverse proxy whose X-Forwarded-For is believed; again for more', addTo)
-    .option('--window <seconds>', 'how long a client may take to answer a request (default: 60)')
+    .option('--window <seconds>', 'how long a client may take to answer a request (default: 60; at most 240)')
     .option('--connections <count>', 'clients at once (default: 16384)')
     .option('--drain <seconds>', 'when stopped, wait for answers for so long (default: 10)')
     .addHelpText(

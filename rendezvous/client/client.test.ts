@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { utf8, fromUtf8 } from '../../protocol/bytes.ts'
+import { REQUEST_WINDOW_SECONDS_MAX } from '../../protocol/limits.ts'
 import { signRegistration } from '../../protocol/rendezvous/registration.ts'
 import { uuidOf } from '../../protocol/rendezvous/uuid.ts'
 import { rsaKeyPair } from '../../sim/rsa-keys.ts'
@@ -82,6 +83,21 @@ describe('two clients', () => {
       assert.equal((await whilePassing(hub.time, connecting)).way, 'relay')
       assert.deepEqual([dialled.length, doors.size], [0, 1])
     }
+  })
+
+  it('connect when the target takes as long as any rendezvous gives it', async (t) => {
+    const windowSeconds = REQUEST_WINDOW_SECONDS_MAX
+    await assert.rejects(openTestPeers(t, { windowSeconds: windowSeconds + 1 }), /window/)
+    const { join, hub } = await openTestPeers(t, { windowSeconds })
+    const a = await join(alice, '192.0.2.1')
+    const yes = Promise.withResolvers<'accept'>()
+    const b = await join(bob, '192.0.2.2', {}, () => yes.promise)
+    const connecting = a.client.connect(bob.uuid, never)
+    await untilIt(() => b.asked.length === 1)
+    // Pings pass meanwhile.
+    for (let second = 10; second < windowSeconds; second += 10) await hub.time.pass(10_000)
+    yes.resolve('accept')
+    assert.equal((await connecting).way, 'direct')
   })
 
   it('SEED 002 §3.1.1 need a new request for each connection', async (t) => {
