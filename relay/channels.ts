@@ -177,10 +177,9 @@ export const createChannels = async (
   }
 
   const checkPlace = (channel: Channel, role: Role, place: string): void => {
-    const known = ROLES.map((each) => channel.places[each]).filter((each) => each !== undefined)
-    if (settings.twoAddresses && known.length === ROLES.length && !known.includes(place))
-      throw refusal('ERR_CHANNEL_FULL')
-    if (!settings.twoAddresses || known.length < ROLES.length) channel.places[role] = place
+    if (!settings.twoAddresses) channel.places[role] = place
+    else if (isThird(channel, place)) throw refusal('ERR_CHANNEL_FULL')
+    else channel.places[role] ??= place
   }
 
   const perform = async (channel: Channel, role: Role, request: ChannelRequest, place: string): Promise<void> => {
@@ -288,6 +287,10 @@ export const createChannels = async (
     },
   }
 }
+
+/** Whether a channel is between two other places, as far as they are known. */
+export const isThird = ({ places }: Channel, place: string): boolean =>
+  ROLES.every((role) => places[role] !== undefined && places[role] !== place)
 
 /** Whether the secret of the role is right is for the caller to find out; a role that nobody has yet has none. */
 export const secretOf = (channel: Channel | undefined, role: Role): string => channel?.secrets[role] ?? ''
