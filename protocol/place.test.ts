@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createClientHost, placeOf } from './place.ts'
+import { createClientHost, createPeerPlaces, placeOf } from './place.ts'
 
 describe('a place', () => {
   it('is an IPv4 address, also within IPv6, or the /64 of an IPv6 one', () => {
@@ -8,6 +8,14 @@ describe('a place', () => {
     for (const host of ['2001:db8::1', '2001:DB8:0:0:ffff::2', '2001:db8::3%eth0'])
       assert.equal(placeOf(host), '2001:db8::/64')
     assert.equal(placeOf('somewhere'), 'somewhere')
+  })
+})
+
+describe('what connections count for', () => {
+  it('is the place of the peer, and nothing for a trusted proxy', () => {
+    const places = createPeerPlaces(['2001:db8::7', '127.0.0.1'])
+    for (const proxy of ['2001:db8::7', '127.0.0.1', '::ffff:127.0.0.1']) assert.equal(places(proxy), undefined)
+    assert.equal(places('2001:db8::8'), '2001:db8::/64')
   })
 })
 

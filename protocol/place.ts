@@ -47,3 +47,12 @@ export const createClientHost = (trustedProxies: readonly string[]) => {
     return chain[0] ?? host
   }
 }
+
+/**
+ * What connections of a peer count for; undefined for a proxy that is trusted, which has them for many.
+ * @param trustedProxies as for `createClientHost`
+ */
+export const createPeerPlaces = (trustedProxies: readonly string[]) => {
+  const trusted = new Set(trustedProxies.map(addressOf))
+  return (host: string): string | undefined => (trusted.has(addressOf(host)) ? undefined : placeOf(host))
+}

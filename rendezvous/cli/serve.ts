@@ -6,6 +6,7 @@ import { serveHttp } from '../../effects/http-server.ts'
 import { createUpgrade } from '../../effects/web-socket-server.ts'
 import { createJose } from '../../protocol/jose.ts'
 import { RENDEZVOUS_MESSAGE_BYTES_MAX, REQUEST_WINDOW_SECONDS_MAX } from '../../protocol/limits.ts'
+import { createPeerPlaces } from '../../protocol/place.ts'
 import { serverNameSchema } from '../../protocol/rendezvous/statement.ts'
 import { createRendezvous, type Rendezvous } from '../index.ts'
 import { rendezvousSettingsSchema } from '../settings.ts'
@@ -61,7 +62,9 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const upgrade = createUpgrade((offer) => rendezvous?.accept(offer) ?? 503, RENDEZVOUS_MESSAGE_BYTES_MAX)
   const fetch = (request: Request, peerHost: string) =>
     rendezvous?.fetch(request, peerHost) ?? new Response(null, { status: 503 })
-  const listener = await serveHttp(fetch, { host, port }, undefined, connections + SPARE_CONNECTIONS, upgrade)
+  const connectionsMax = connections + SPARE_CONNECTIONS
+  const placeOf = createPeerPlaces(trustProxy)
+  const listener = await serveHttp(fetch, { host, port }, { connectionsMax, placeOf, upgrade })
   try {
     const { address } = listener
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host
