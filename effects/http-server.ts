@@ -1,6 +1,6 @@
 /** The door that HTTP requests come in by. Only entry points open it; services are functions of a `Request`. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Address, Listener } from './network.ts'
@@ -10,6 +10,9 @@ import type { Upgrade } from './web-socket-server.ts'
 
 /** Connections of one server, unless it says otherwise. */
 export const HTTP_CONNECTIONS_MAX = 2048
+
+/** Of those, connections of one place, where places are told apart. */
+const CONNECTIONS_PER_PLACE_MAX = 512
 
 /** Bounds on what a peer may make a server hold; sizes in bytes, times in milliseconds. */
 export const HTTP_LIMITS = {
@@ -31,26 +34,33 @@ const IDLE_MS = 120_000
 /** Requests under way get so long to end when a server closes, milliseconds. */
 const DRAIN_MS = 5_000
 
+export interface HttpServerOptions {
+  /** How long a connection may be silent, milliseconds. */
+  readonly idleMs?: number
+  /** More connections at once are turned away. */
+  readonly connectionsMax?: number
+  /** What a peer's address counts for, so that no place has all connections; undefined for who may have any number. */
+  placeOf?(peerHost: string): string | undefined
+  /** Without it no request to upgrade is heard. */
+  readonly upgrade?: Upgrade
+}
+
 /**
  * Serves until closed; closing lets requests under way end, and breaks off connections that were upgraded.
  * @param fetch gets each request with the address that its connection comes from
- * @param idleMs how long a connection may be silent
- * @param connectionsMax more at once are turned away
- * @param upgrade without it no request to upgrade is heard
  * @throws ERR_NETWORK_ADDRESS_IN_USE
  */
 export const serveHttp = async (
   fetch: (request: Request, peerHost: string) => Response | Promise<Response>,
   { host, port }: Address,
-  idleMs = IDLE_MS,
-  connectionsMax: number = HTTP_CONNECTIONS_MAX,
-  upgrade?: Upgrade,
+  { idleMs = IDLE_MS, connectionsMax = HTTP_CONNECTIONS_MAX, placeOf, upgrade }: HttpServerOptions = {},
 ): Promise<Listener> => {
   const answer = (request: Request, { incoming }: { incoming: Pick<IncomingMessage, 'socket'> }) =>
     fetch(request, plainHost(incoming.socket.remoteAddress ?? ''))
   const server = createAdaptorServer({ fetch: answer, hostname: host, serverOptions: HTTP_LIMITS }) as Server
   server.maxConnections = connectionsMax
   server.timeout = idleMs
+  if (placeOf) server.on('connection', limitPlaces(placeOf))
   const upgraded = new Set<Duplex>()
   if (upgrade) {
     server.on('upgrade', (request, connection: Duplex, head) => {
@@ -86,5 +96,22 @@ export const serveHttp = async (
         // Else the connection would stay open for a next request that is never answered.
         for (const response of underWay) response.shouldKeepAlive = false
       }),
+  }
+}
+
+/** @returns what turns away connections of a place that has as many as it may */
+const limitPlaces = (placeOf: (peerHost: string) => string | undefined) => {
+  const counts = new Map<string, number>()
+  return (connection: Socket): void => {
+    const place = placeOf(connection.remoteAddress ?? '')
+    if (place === undefined) return
+    const count = (counts.get(place) ?? 0) + 1
+    if (count > CONNECTIONS_PER_PLACE_MAX) return void connection.destroy()
+    counts.set(place, count)
+    connection.once('close', () => {
+      const left = (counts.get(place) ?? 1) - 1
+      if (left === 0) counts.delete(place)
+      else counts.set(place, left)
+    })
   }
 }

@@ -6,6 +6,8 @@ export interface RateLimit {
   hasLeft(place: string): boolean
   /** Uses one; false when there is none. */
   take(place: string): boolean
+  /** As if one had not been used. */
+  giveBack(place: string): void
 }
 
 /** Most places remembered; the one that was used longest ago is forgotten first, as full as it began. */
@@ -36,6 +38,10 @@ export const createRateLimit = (clock: Clock, most: number, perMs: number): Rate
       const isLeft = bucket.left >= 1
       buckets.set(place, isLeft ? { ...bucket, left: bucket.left - 1 } : bucket)
       return isLeft
+    },
+    giveBack(place) {
+      const { left, atMs } = refilled(place)
+      if (buckets.has(place)) buckets.set(place, { left: Math.min(most, left + 1), atMs })
     },
   }
 }

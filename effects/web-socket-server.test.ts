@@ -30,7 +30,11 @@ const serve = async (t: TestContext, decide: (offer: SocketOffer) => number | un
     )
   }
   const upgrade = createUpgrade(accept, MESSAGE_BYTES_MAX)
-  const listener = await serveHttp(() => new Response('plain'), { host: '127.0.0.1', port: 0 }, undefined, 16, upgrade)
+  const listener = await serveHttp(
+    () => new Response('plain'),
+    { host: '127.0.0.1', port: 0 },
+    { connectionsMax: 16, upgrade },
+  )
   t.after(() => listener.close())
   return { ...seen, listener, port: listener.address.port, url: `ws://127.0.0.1:${listener.address.port}/connect` }
 }

@@ -7,6 +7,12 @@ export const RSA_BITS_MAX = 4096
 /** A signed time may differ from ours by this much, seconds: room for bad clocks, not for replays (DESIGN 7). */
 export const SIGNED_TIME_WINDOW_SECONDS = 300
 
+/**
+ * How long the target of a connection request may take, at most: what the source signed with it has to be believed at the
+ * end. A minute is left for the way, and for clocks that differ.
+ */
+export const REQUEST_WINDOW_SECONDS_MAX = SIGNED_TIME_WINDOW_SECONDS - 60
+
 /** A price document with 8 plans and 4096-bit keys is about 12 KiB. */
 export const PRICE_DOCUMENT_BYTES_MAX = 64 * 1024
 

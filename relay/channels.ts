@@ -30,6 +30,8 @@ export interface Channel extends KeptChannel {
   readonly places: Partial<Record<Role, string>>
   /** Where it was made from, until a restart. */
   readonly maker: string | undefined
+  /** Where the recipient guessed from, or knew: what counts as a guess until the sender opens the proof. */
+  guesser: string | undefined
   /** When something last happened, by the relay's clock. */
   touchedMs: number
   /** Ends the request of a party that waits for news. */
@@ -102,12 +104,24 @@ export const createChannels = async (
       metrics.over(outcome === 'burned' ? 'burned' : 'closed')
       onOver(channel)
     }
-    if (outcome === 'burned') {
-      log.info('relay.burned', { input })
-      // The recipient is the one who guesses: the sender's words were drawn.
-      if (channel.places.recipient !== undefined) wrongCodes.take(channel.places.recipient)
+    if (outcome === 'burned') log.info('relay.burned', { input })
+    if (input === 'proof' && channel.guesser !== undefined) {
+      wrongCodes.giveBack(channel.guesser)
+      channel.guesser = undefined
     }
     await changed
+  }
+
+  /**
+   * The recipient is the one who guesses, with its answer: the sender's words were drawn. It is charged then, so that no
+   * number of answers at once is more than one address has.
+   */
+  const answer = (channel: Channel, place: string, write: Write): Promise<void> => {
+    const outcome = channelTable[channel.state].answer
+    if (isRefusal(outcome)) throw refusal(outcome)
+    if (!wrongCodes.take(place)) throw tooManyWrong()
+    channel.guesser = place
+    return apply(channel, 'answer', write)
   }
 
   const freeName = (): string => {
@@ -142,8 +156,7 @@ export const createChannels = async (
   }
 
   const joinAsRecipient = async (name: string | undefined, place: string): Promise<Channel> => {
-    if (!wrongCodes.hasLeft(place))
-      throw new RelayError('ERR_TOO_MANY_WRONG_CODES', 'too many wrong codes came from this address: wait')
+    if (!wrongCodes.hasLeft(place)) throw tooManyWrong()
     const channel = channels.get(name ?? '')
     if (!channel) throw unknownChannel()
     const outcome = channelTable[channel.state]['recipient-joins']
@@ -164,13 +177,12 @@ export const createChannels = async (
   }
 
   const checkPlace = (channel: Channel, role: Role, place: string): void => {
-    const known = ROLES.map((each) => channel.places[each]).filter((each) => each !== undefined)
-    if (settings.twoAddresses && known.length === ROLES.length && !known.includes(place))
-      throw refusal('ERR_CHANNEL_FULL')
-    if (!settings.twoAddresses || known.length < ROLES.length) channel.places[role] = place
+    if (!settings.twoAddresses) channel.places[role] = place
+    else if (isThird(channel, place)) throw refusal('ERR_CHANNEL_FULL')
+    else channel.places[role] ??= place
   }
 
-  const perform = async (channel: Channel, role: Role, request: ChannelRequest): Promise<void> => {
+  const perform = async (channel: Channel, role: Role, request: ChannelRequest, place: string): Promise<void> => {
     const { x, y, hh_k, h_k, streams } = request
     const isWrong = Object.entries(WRITERS).find(
       ([field, writer]) => request[field as keyof typeof WRITERS] !== undefined && writer !== role,
@@ -180,7 +192,7 @@ export const createChannels = async (
     if (y !== undefined && hh_k !== undefined) {
       const most = channel.fields.streams ?? 1
       if ((streams ?? 1) > most) throw new RelayError('ERR_REQUEST_SHAPE', 'more streams than the sender takes')
-      return apply(channel, 'answer', { y, hh_k, streams: streams ?? 1 })
+      return answer(channel, place, { y, hh_k, streams: streams ?? 1 })
     }
     if (y !== undefined || hh_k !== undefined)
       throw new RelayError('ERR_REQUEST_SHAPE', 'y and hh_k are written together')
@@ -241,7 +253,7 @@ export const createChannels = async (
       const role = roleOf(channel, request.uuid)
       checkPlace(channel, role, place)
       channel.touchedMs = clock.nowMs()
-      await perform(channel, role, request)
+      await perform(channel, role, request, place)
       await news(channel, role, request, signal)
       return viewOf(channel)
     },
@@ -276,6 +288,10 @@ export const createChannels = async (
   }
 }
 
+/** Whether a channel is between two other places, as far as they are known. */
+export const isThird = ({ places }: Channel, place: string): boolean =>
+  ROLES.every((role) => places[role] !== undefined && places[role] !== place)
+
 /** Whether the secret of the role is right is for the caller to find out; a role that nobody has yet has none. */
 export const secretOf = (channel: Channel | undefined, role: Role): string => channel?.secrets[role] ?? ''
 
@@ -283,6 +299,7 @@ const awaken = (kept: KeptChannel, maker: string | undefined, nowMs: number): Ch
   ...kept,
   places: {},
   maker,
+  guesser: undefined,
   touchedMs: nowMs,
   waiting: {},
 })
@@ -308,6 +325,8 @@ const viewOf = ({ name, version, suite, state, secrets, fields }: Channel): Chan
 })
 
 const refusal = (code: RelayErrorCode): RelayError => new RelayError(code, relayProblems[code].title.toLowerCase())
+const tooManyWrong = () =>
+  new RelayError('ERR_TOO_MANY_WRONG_CODES', 'too many wrong codes came from this address: wait')
 const unknownChannel = () => new RelayError('ERR_CHANNEL_UNKNOWN', 'it never was, or is forgotten')
 
 /** @see RFC 9562 §5.4 */

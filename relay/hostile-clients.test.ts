@@ -314,4 +314,26 @@ describe('guessing', () => {
     assert.equal(await guess(), 'ERR_TOO_MANY_WRONG_CODES')
     assert.equal(log.said.filter((line) => line.startsWith('relay.burned')).length, 11)
   })
+
+  it('is counted when it is made, however many channels were joined before', async (t) => {
+    const { ask, post } = await createTestRelay(t, { settings: { wrongCodesPerHour: 2, channelsPerPlaceMax: 100 } })
+    const joined: { channel: unknown; uuid: unknown }[] = []
+    for (let i = 0; i < 4; i++) {
+      const { channel, uuid } = await ask('/join', { role: 'sender' }, '198.51.100.1')
+      await ask('/channel', { channel, uuid, x: 'AAAA' }, '198.51.100.1')
+      joined.push({ channel, uuid: (await ask('/join', { role: 'recipient', channel }, '203.0.113.66')).uuid })
+    }
+    const codes = []
+    for (const party of joined) {
+      const { body } = await post('/channel', { ...party, y: 'AAAA', hh_k: 'AAAA' }, '203.0.113.66')
+      codes.push(body.code)
+    }
+    const late = 'ERR_TOO_MANY_WRONG_CODES'
+    assert.deepEqual(codes, [undefined, undefined, late, late])
+  })
+
+  it('is none where the code is right', async (t) => {
+    const { proven } = await createTestRelay(t, { settings: { wrongCodesPerHour: 2 } })
+    for (let i = 0; i < 5; i++) await proven()
+  })
 })

@@ -18,7 +18,7 @@ import type { Payments } from './allowance.ts'
 import { createChannels } from './channels.ts'
 import { createRelayHttp } from './http.ts'
 import { createRelayMetrics } from './metrics.ts'
-import { clientHost, placeOf } from '../protocol/place.ts'
+import { createClientHost, placeOf } from '../protocol/place.ts'
 import { createRateLimit } from '../effects/rate-limit.ts'
 import type { RelaySettings } from './settings.ts'
 import { createStapler } from './stapler.ts'
@@ -89,7 +89,7 @@ export const createRelay = async (effects: RelayEffects, settings: RelaySettings
     throw error
   }
   const requests = createRateLimit(clock, settings.requestsPerMinute, MINUTE_MS)
-  const trusted = new Set(settings.trustedProxies.map(placeOf))
+  const clientHost = createClientHost(settings.trustedProxies)
 
   const limits = {
     curves: settings.curves,
@@ -114,7 +114,7 @@ export const createRelay = async (effects: RelayEffects, settings: RelaySettings
         join: (request, place) => channels.join(request, place),
         post: (request, place, signal) => channels.post(request, place, signal),
         placeOf(peerHost, forwarded) {
-          const place = placeOf(clientHost(peerHost, forwarded, trusted))
+          const place = placeOf(clientHost(peerHost, forwarded))
           return { place, isWelcome: requests.take(place) }
         },
         limits: () => limits,

@@ -220,4 +220,17 @@ describe('SEED 003', () => {
     assert.deepEqual([third.status, third.body.code], [409, 'ERR_CHANNEL_FULL'])
     assert.equal((await test.ask('/channel', { channel, uuid }, SENDER)).full, true)
   })
+
+  it('the first paragraph: and a connection from a third address is refused, with whatever secret', async (t) => {
+    for (const twoAddresses of [true, false]) {
+      const test = await createTestRelay(t, { settings: { twoAddresses } })
+      const of = await test.proven()
+      const from = test.clientAt('192.0.2.77').network
+      const third = await test.helloAs('sender', of, {}, of.sender, 4_400, from)
+      const expected = twoAddresses ? HELLO_ANSWER.refused : HELLO_ANSWER.waiting
+      assert.deepEqual([...(await takeBytes(third.connection, 1))], [expected])
+      const first = await test.helloAs('sender', of, { generation: 1 })
+      assert.deepEqual([...(await takeBytes(first.connection, 1))], [HELLO_ANSWER.waiting])
+    }
+  })
 })

@@ -25,7 +25,7 @@ export const relaySettingsSchema = z.strictObject({
   requestsPerMinute: count(1_000_000, 600),
   /** Of one address in a minute; every one costs room until it is forgotten. */
   joinsPerMinute: count(1_000_000, 60),
-  /** Channels that one address may burn in an hour as their recipient: its guesses. */
+  /** Answers of one address as a recipient in an hour that no sender proved right: its guesses. */
   wrongCodesPerHour: count(1_000_000, 10),
   /** TCP connections, and those of one address that have not proven who they are. */
   connectionsMax: count(1_000_000, 16_384),

@@ -20,7 +20,7 @@ import {
   parseHello,
 } from '../protocol/relay/hello.ts'
 import { type Allowance, createAllowance, type Payments, unlimited } from './allowance.ts'
-import { type Channel, type Channels, secretOf } from './channels.ts'
+import { type Channel, type Channels, isThird, secretOf } from './channels.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { RelaySettings } from './settings.ts'
 
@@ -95,11 +95,13 @@ export const createStapler = (
     { role, stream, generation, channel: name }: Hello,
     isFrom: (secret: string) => boolean,
     connection: Duplex,
+    place: string,
   ): Answer => {
     const channel = channels.find(name)
     const secret = secretOf(channel, role)
     // Computed for channels and roles that are not there too, so that the time tells nothing.
     if (!isFrom(secret) || secret === '' || channel === undefined) return 'refused'
+    if (settings.twoAddresses && isThird(channel, place)) return 'refused'
     if (isRefusal(channelTable[channel.state].staple)) return 'notProven'
     if (stream >= (channel.fields.streams ?? 1)) return 'refused'
     const open = openOf(channel)
@@ -152,14 +154,14 @@ export const createStapler = (
     })
   }
 
-  const hear = async (connection: Duplex): Promise<Answer> => {
+  const hear = async (connection: Duplex, place: string): Promise<Answer> => {
     const greeting = greetingOf(random.bytes(HELLO_NONCE_BYTES))
     connection.write(greeting)
     const head = await takeBytes(connection, HELLO_HEAD_BYTES)
     const rest = await takeBytes(connection, helloRestBytes(head))
     const { hello, isFrom } = parseHello(Buffer.concat([head, rest]), greeting)
     if (isDraining) return 'busy'
-    return judge(hello, isFrom, connection)
+    return judge(hello, isFrom, connection, place)
   }
 
   /** Counts a stranger until it is known, or gone. */
@@ -174,13 +176,13 @@ export const createStapler = (
     }
   }
 
-  const serve = async (connection: Duplex, becomeKnown: () => void): Promise<void> => {
+  const serve = async (connection: Duplex, place: string, becomeKnown: () => void): Promise<void> => {
     const deadline = new AbortController()
     clock.sleep(HELLO_MS, deadline.signal).then(
       () => connection.destroy(),
       () => {},
     )
-    const answer = await hear(connection)
+    const answer = await hear(connection, place)
       // What is no hello, or breaks off, is refused like one that is false.
       .catch((): Answer => 'refused')
       .finally(() => {
@@ -204,7 +206,7 @@ export const createStapler = (
       }
       connections.add(connection)
       connection.once('close', () => connections.delete(connection))
-      serve(connection, becomeKnown).catch((error: unknown) => {
+      serve(connection, place, becomeKnown).catch((error: unknown) => {
         log.error('relay.connection-fault', { error: (error as Error).name })
         connection.destroy()
       })

@@ -124,8 +124,15 @@ export const createTestRelay = async (t: TestContext, options: TestRelayOptions 
   }
 
   /** Says hello; what the relay answers is left in the connection. */
-  const helloAs = async (role: Role, of: ProvenChannel, said: Partial<Hello> = {}, uuid = of[role], port = 4_400) => {
-    const connection = await connect({ port })
+  const helloAs = async (
+    role: Role,
+    of: ProvenChannel,
+    said: Partial<Hello> = {},
+    uuid = of[role],
+    port = 4_400,
+    from = { connect },
+  ) => {
+    const connection = await from.connect({ port })
     const greeting = await takeBytes(connection, GREETING_BYTES)
     const hello = { role, stream: 0, generation: 0, channel: of.channel, ...said }
     const bytes = encodeHello(hello, uuid, greeting)

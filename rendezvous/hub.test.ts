@@ -94,11 +94,13 @@ describe('connection requests', () => {
       const { join, ask, accept } = await openTestRendezvous(t, { relay: 'http://relay.example' })
       const [a, b] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
       const request = requestId()
-      a.send(await ask({ request, from: alice, to: bob, hide: sourceHides === true }))
+      const shown = sourceHides === true ? {} : { port: 4_001, hosts: ['192.0.2.1'] }
+      a.send(await ask({ request, from: alice, to: bob, hide: sourceHides === true, ...shown }))
       await b.next('request')
       b.send(await accept({ request, from: bob, to: alice, hide: targetHides === true }))
       const [atAlice, atBob] = [await a.next('addresses'), await b.next('addresses')]
       assert.deepEqual([atAlice.observed, atBob.observed], [undefined, undefined])
+      assert.equal(atBob.addresses === undefined, targetHides)
       assert.deepEqual(atAlice.relay, atBob.relay)
       assert.match(atAlice.relay?.code ?? '', /^[0-9a-f]{24}-[a-z]+-[a-z]+$/)
     }
@@ -202,6 +204,63 @@ describe('connection requests', () => {
       if (index === 4) for (const message of b.heard) if (message.type === 'request') b.send({ type: 'deny', request })
     }
     assert.deepEqual(codes, [undefined, undefined, 'ERR_TOO_MANY', 'ERR_TOO_MANY'])
+  })
+})
+
+describe('a crowd of clients at one place', () => {
+  const crowd = [2, 3, 4, 5].map(person)
+  const codesOf = ({ heard }: TestClient) =>
+    heard.flatMap((message) => (message.type === 'refused' ? message.code : []))
+
+  it('has a share of what is under way to a target, and leaves the rest to others', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { pendingPerTargetMax: 5 })
+    const b = await join(bob)
+    const codes: string[] = []
+    for (const who of crowd) {
+      const client = await join(who, '192.0.2.66')
+      for (let time = 0; time < 2; time++) client.send(await ask({ request: requestId(), from: who, to: bob }))
+      await settled(client)
+      codes.push(...codesOf(client))
+    }
+    assert.deepEqual(codes, Array(4).fill('ERR_TOO_MANY'))
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 5])
+  })
+
+  it('has a share of what a target hears in a minute', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { requestsPerPairMinute: 3, requestsPerTargetMinute: 4 })
+    const b = await join(bob)
+    for (const who of crowd) {
+      const client = await join(who, '192.0.2.66')
+      for (let time = 0; time < 2; time++) {
+        const request = requestId()
+        client.send(await ask({ request, from: who, to: bob }))
+        client.send({ type: 'cancel', request })
+      }
+      await settled(client)
+    }
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 4])
+  })
+
+  it('uses up nothing of a target that has blocked it', async (t) => {
+    const { join, ask } = await openTestRendezvous(t, { pendingPerTargetMax: 2, requestsPerTargetMinute: 2 })
+    const b = await join(bob, '192.0.2.2', { uniform: true })
+    for (const { uuid } of crowd) b.send({ type: 'block', uuid })
+    await settled(b)
+    for (const [index, who] of crowd.entries()) {
+      const client = await join(who, `192.0.2.${index + 60}`)
+      client.send(await ask({ request: requestId(), from: who, to: bob }))
+      await settled(client)
+    }
+    const a = await join(alice, '192.0.2.7')
+    a.send(await ask({ request: requestId(), from: alice, to: bob }))
+    await settled(a)
+    assert.deepEqual([codesOf(a), b.heard.filter(({ type }) => type === 'request').length], [[], 1])
   })
 })
 
@@ -322,7 +381,8 @@ describe('the hub', () => {
     for (const [peer, forwarded, seen] of [
       ['10.0.0.1', '203.0.113.66, 192.0.2.7', '192.0.2.7'],
       ['192.0.2.8', '203.0.113.66', '192.0.2.8'],
-    ]) {
+      ['2001:db8::5', '203.0.113.66', '2001:db8::5'],
+    ] as const) {
       await put(alice.uuid, await registration(alice))
       const a = connect(peer, forwarded)
       await a.present(alice)

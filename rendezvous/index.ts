@@ -11,7 +11,7 @@ import type { Random } from '../effects/random.ts'
 import type { SqlStore } from '../effects/store.ts'
 import type { AcceptSocket } from '../effects/web-socket-server.ts'
 import type { Jose } from '../protocol/jose.ts'
-import { clientHost, placeOf } from '../protocol/place.ts'
+import { createClientHost, placeOf } from '../protocol/place.ts'
 import { CODE_ENTROPY_BYTES, drawWords, formatCode } from '../protocol/relay/code.ts'
 import type { RelayPlace } from '../protocol/rendezvous/messages.ts'
 import { createRendezvousHttp } from './http.ts'
@@ -60,7 +60,7 @@ export const createRendezvous = async (
     { ...effects, store, metrics, relayPlace: relayPlaces(effects.random, settings.relay) },
     settings,
   )
-  const trusted = new Set(settings.trustedProxies.map(placeOf))
+  const clientHost = createClientHost(settings.trustedProxies)
   const limitOf = (most: number) => createRateLimit(clock, most, MINUTE_MS)
   const connects = limitOf(settings.connectsPerMinute)
   const admissions = {
@@ -78,7 +78,7 @@ export const createRendezvous = async (
           return { outcome }
         },
         get: (uuid) => registry.get(uuid),
-        admit: (kind, peerHost, forwarded) => admissions[kind].take(placeOf(clientHost(peerHost, forwarded, trusted))),
+        admit: (kind, peerHost, forwarded) => admissions[kind].take(placeOf(clientHost(peerHost, forwarded))),
         ready: () => !isDraining,
         async metrics() {
           const [connections, present, pending] = [hub.connections(), hub.present(), hub.pending()]
@@ -91,7 +91,7 @@ export const createRendezvous = async (
     accept({ peerHost, forwarded, path }) {
       if (path !== CONNECT_PATH) return 404
       if (isDraining || hub.connections() >= settings.connectionsMax) return 503
-      const host = clientHost(peerHost, forwarded, trusted)
+      const host = clientHost(peerHost, forwarded)
       const place = placeOf(host)
       const isCrowded =
         hub.connectionsOf(place) >= settings.connectionsPerPlaceMax ||

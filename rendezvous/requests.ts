@@ -77,15 +77,19 @@ export interface RequestParts {
 }
 
 const MINUTE_MS = 60_000
+/** Requests under way from one place to one target. */
+const PENDING_PER_SHARE_MAX = 4
 
 export const createRequests = (parts: RequestParts, settings: RendezvousSettings): Requests => {
   const { clock, metrics } = parts
   const limitOf = (most: number) => createRateLimit(clock, most, MINUTE_MS)
   const [ofPlace, ofSource] = [limitOf(settings.requestsPerPlaceMinute), limitOf(settings.requestsPerSourceMinute)]
   const [ofPair, ofTarget] = [limitOf(settings.requestsPerPairMinute), limitOf(settings.requestsPerTargetMinute)]
+  /** Of a place to a target: however many clients one makes, their share of what one target hears is that of a pair. */
+  const ofShare = limitOf(settings.requestsPerPairMinute)
   const all = new Map<string, Pending>()
-  /** Ids of the requests under way, by source and by target. */
-  const [bySource, byTarget] = [createIndex(), createIndex()]
+  /** Ids of the requests under way, by source, by target, and by the place they come from and the target. */
+  const [bySource, byTarget, byShare] = [createIndex(), createIndex(), createIndex()]
   const windows = createDeadlines<string>(clock, settings.windowSeconds * 1000, (id) => step(id, 'window-over'))
 
   const step = (id: string, input: RequestInput): void => {
@@ -105,6 +109,7 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
     all.delete(id)
     bySource.remove(from, id)
     byTarget.remove(to, id)
+    byShare.remove(shareOf(pending.source, to), id)
     windows.clear(id)
   }
 
@@ -124,18 +129,23 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
       const common = { type: 'addresses', request, ...(relay && { relay }) } as const
       const seen = ({ host }: Present) => (isHidden || parseIp(host) === undefined ? {} : { observed: host })
       source.tell({ ...common, addresses: answer.addresses, ...seen(target) })
-      target.tell({ ...common, addresses: asked.addresses, ...seen(source) })
+      target.tell({ ...common, ...(!answer.hide && { addresses: asked.addresses }), ...seen(source) })
     },
   }
 
-  /** The same for every target, there or not: that there are too many tells nothing about it. */
-  const isTooMany = (source: Present, { from, to }: ConnectionRequest): boolean =>
+  /**
+   * The same for every target, there or not: that there are too many tells nothing about it. What may come to a target
+   * is used up by those alone whom it might hear.
+   */
+  const isTooMany = (source: Present, { from, to }: ConnectionRequest, isBlocked: boolean): boolean =>
     bySource.count(from) >= settings.pendingPerSourceMax ||
-    byTarget.count(to) >= settings.pendingPerTargetMax ||
+    byShare.count(shareOf(source, to)) >= PENDING_PER_SHARE_MAX ||
     !ofPlace.take(source.place) ||
     !ofSource.take(from) ||
     !ofPair.take(`${from} ${to}`) ||
-    !ofTarget.take(to)
+    !ofShare.take(shareOf(source, to)) ||
+    byTarget.count(to) >= settings.pendingPerTargetMax ||
+    !(isBlocked ? ofTarget.hasLeft(to) : ofTarget.take(to))
 
   const inputFrom = (target: Present, id: string, input: 'accept' | 'deny'): void => {
     if (all.get(id)?.target === target) step(id, input)
@@ -145,17 +155,19 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
     async ask(source, asked) {
       const { request: id, from, to } = asked.statement
       if (from !== source.uuid || to === from || all.has(id)) return 'ERR_REQUEST'
-      if (isTooMany(source, asked.statement)) {
+      const there = parts.present(to)
+      const isBlocked = there?.blocked.has(from) === true
+      if (isTooMany(source, asked.statement, isBlocked)) {
         metrics.requested('refused')
         return 'ERR_TOO_MANY'
       }
       metrics.requested('asked')
-      const there = parts.present(to)
-      const target = there?.blocked.has(from) === true ? undefined : there
+      const target = isBlocked ? undefined : there
       const pending: Pending = { asked, source, target, state: 'withheld' }
       all.set(id, pending)
       bySource.add(from, id)
-      byTarget.add(to, id)
+      if (!isBlocked) byTarget.add(to, id)
+      byShare.add(shareOf(source, to), id)
       // From now on, whatever is found out: the window is as long for all.
       windows.set(id)
       const isUniform = there?.isUniform ?? (await parts.isUniform(to))
@@ -194,6 +206,8 @@ export const createRequests = (parts: RequestParts, settings: RendezvousSettings
     step(id, 'target-gone')
   }
 }
+
+const shareOf = ({ place }: Present, to: string): string => `${place} ${to}`
 
 /** Ids by who they belong to. */
 const createIndex = () => {

@@ -1,6 +1,7 @@
 /** What decides how a rendezvous serves. */
 import { z } from 'zod'
 import { parseIp } from '../protocol/ip-address.ts'
+import { REQUEST_WINDOW_SECONDS_MAX } from '../protocol/limits.ts'
 import { serverNameSchema } from '../protocol/rendezvous/statement.ts'
 
 const count = (most: number, otherwise: number) => z.int().min(1).max(most).default(otherwise)
@@ -16,7 +17,7 @@ export const rendezvousSettingsSchema = z.strictObject({
   /** Addresses of reverse proxies whose `X-Forwarded-For` is believed; no one else's is. */
   trustedProxies: z.array(z.string().refine((text) => parseIp(text) !== undefined)).default([]),
   /** How long a target may take to answer, seconds; and how long one with uniform answers always takes. */
-  windowSeconds: z.int().min(1).max(3600).default(60),
+  windowSeconds: z.int().min(1).max(REQUEST_WINDOW_SECONDS_MAX).default(60),
   clientsMax: count(100_000_000, 1_000_000),
   /** WebSockets at once, those of one address (IPv6: one /64), and those that have not shown who they are. */
   connectionsMax: count(1_000_000, 16_384),

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { parseIp } from '../ip-address.ts'
-import { CANDIDATES_MAX } from '../limits.ts'
+import { CANDIDATES_MAX, REQUEST_WINDOW_SECONDS_MAX } from '../limits.ts'
 import { serverNameSchema, signedSchema, timeSchema } from './statement.ts'
 import { uuidSchema } from './uuid.ts'
 
@@ -110,7 +110,7 @@ export type RefusalCode = (typeof REFUSAL_CODES)[number]
 /** From the server. Additional members are for later versions. */
 export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('challenge'), challenge, server: serverNameSchema }),
-  z.object({ type: z.literal('welcome'), windowSeconds: z.int().min(1).max(3600) }),
+  z.object({ type: z.literal('welcome'), windowSeconds: z.int().min(1).max(REQUEST_WINDOW_SECONDS_MAX) }),
   z.object({ type: z.literal('request'), request: signedSchema }),
   z.object({ type: z.literal('denied'), request: requestId }),
   /** The answer to a request is not wanted any more. */
@@ -118,7 +118,8 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('addresses'),
     request: requestId,
-    addresses: signedSchema,
+    /** The target's are its consent; the source's are left out where the target hides, and would use none. */
+    addresses: signedSchema.optional(),
     /** Where the server sees the other client; absent when one of the two hides. */
     observed: ip.optional(),
     relay: relaySchema.optional(),

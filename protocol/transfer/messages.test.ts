@@ -5,7 +5,7 @@ import { readOrRefused, refusedAs } from '../../test/refusal.ts'
 import { utf8 } from '../bytes.ts'
 import { RECORD_BYTES_MAX, TRANSFER_BLOCK_BYTES_MAX, TRANSFER_PREFIXES_MAX } from '../limits.ts'
 import { decodeRecord, encodeBlock, encodeMessage, type Message, type Offer } from './messages.ts'
-import { checkOffer } from './offer.ts'
+import { checkOffer, offerId } from './offer.ts'
 import { createOrdering } from './ordering.ts'
 import { createPacking } from './packing.ts'
 import { createPrefixes } from './prefixes.ts'
@@ -15,7 +15,7 @@ const offer: Offer = {
   type: 'offer',
   version: 1,
   kind: 'files',
-  id: digest,
+  id: offerId(['a', 'b']),
   names: ['a', 'b'],
   files: 2,
   folders: 1,
@@ -99,7 +99,10 @@ describe('a record of a transfer', () => {
 })
 
 describe('an offer', () => {
-  const check = (change: Partial<Offer>, windows = false) => checkOffer({ ...offer, ...change }, { windows })
+  const check = (change: Partial<Offer>, windows = false) => {
+    const names = change.names ?? offer.names
+    checkOffer({ ...offer, id: offerId(names), ...change }, { windows })
+  }
 
   it('is believed where it can be true', () => {
     check({})
@@ -109,6 +112,7 @@ describe('an offer', () => {
   it('is refused where it contradicts itself', () => {
     const wrong: Partial<Offer>[] = [
       { names: ['b', 'a'] },
+      { id: offerId(['a', 'c']) },
       { names: ['a', 'a'] },
       { files: 1, folders: 0 },
       { bytes: 99 },
@@ -119,7 +123,8 @@ describe('an offer', () => {
   })
 
   it('is refused for a name that a person must not be shown, or a system not be given', () => {
-    for (const name of ['..', 'a/b', '\u001b[2J'])
+    const hidden = '.chrove-0123456789abcdef.part'
+    for (const name of ['..', 'a/b', '\u001b[2J', hidden, hidden.toUpperCase(), `${hidden}\u200d`])
       assert.throws(() => check({ names: [name] }), refusedAs('ERR_TRANSFER_NAME'))
     check({ names: ['aux'] })
     assert.throws(() => check({ names: ['aux'] }, true), refusedAs('ERR_TRANSFER_NAME'))

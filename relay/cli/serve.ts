@@ -4,7 +4,9 @@ import { z } from 'zod'
 import { CommandError } from '../../effects/command-error.ts'
 import { addTo, type CommandContext, type Session } from '../../effects/command.ts'
 import { serveHttp } from '../../effects/http-server.ts'
+import type { Address } from '../../effects/network.ts'
 import { spliceSockets } from '../../effects/splice-node.ts'
+import { createPeerPlaces } from '../../protocol/place.ts'
 import { createRelay, type Relay } from '../index.ts'
 import { type RelaySettings, relaySettingsSchema } from '../settings.ts'
 
@@ -69,7 +71,7 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const { http, drainMs, settings } = readOptions(given)
   const relay = await createRelay({ ...session.effects, splice: spliceSockets }, settings)
   try {
-    await answer(session, relay, { ...http, connectionsMax: settings.connectionsMax }, drainMs)
+    await answer(session, relay, http, settings, drainMs)
   } finally {
     await relay.close()
   }
@@ -78,15 +80,13 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
 const answer = async (
   session: Session,
   relay: Relay,
-  { connectionsMax, ...http }: { readonly host: string; readonly port: number; readonly connectionsMax: number },
+  http: Address,
+  { connectionsMax, trustedProxies }: RelaySettings,
   drainMs: number,
 ): Promise<void> => {
-  const listener = await serveHttp(
-    (request, peerHost) => relay.fetch(request, peerHost),
-    http,
-    HTTP_IDLE_MS,
-    connectionsMax,
-  )
+  const placeOf = createPeerPlaces(trustedProxies)
+  const options = { idleMs: HTTP_IDLE_MS, connectionsMax, placeOf }
+  const listener = await serveHttp((request, peerHost) => relay.fetch(request, peerHost), http, options)
   const { host, port } = listener.address
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   try {
@@ -103,7 +103,7 @@ const answer = async (
 }
 
 interface ServeOptions {
-  readonly http: { readonly host: string; readonly port: number }
+  readonly http: Address
   readonly drainMs: number
   readonly settings: RelaySettings
 }

@@ -213,7 +213,10 @@ const landIn = async (
 
     async finish(told) {
       if (isPlaced) return
-      if (!whole) {
+      if (whole) {
+        if (told.length !== whole.length || told.digest !== whole.digest)
+          throw new ProtocolError('ERR_TRANSFER_SHAPE', 'what arrived earlier is not what the sender says it has sent')
+      } else {
         arrival.compare(told)
         await closeOpen()
         await sweep(tree, headsIn(heads), rules)

@@ -12,11 +12,12 @@ import {
   type Offer,
   type TransferRecord,
 } from '../../protocol/transfer/messages.ts'
+import { offerId } from '../../protocol/transfer/offer.ts'
 import { encodeEntry, TREE_END, type Entry } from '../../protocol/transfer/tree.ts'
 import { createSimStreams, type SimStream } from '../../sim/streams.ts'
 import { receiveThrough, type ReceiveOptions } from './receive.ts'
 import { sendThrough } from './send.ts'
-import { bytesOf, createWorld, diskWith, intoRoot, simFolders, treeIn, type Tree } from './testing.ts'
+import { bytesOf, createWorld, diskWith, intoRoot, plain, simFolders, treeIn, type Tree } from './testing.ts'
 
 const file = (path: string, size = 0): Entry => ({
   kind: 'file',
@@ -41,7 +42,7 @@ const offerOf = (names: readonly string[], row: Uint8Array, change: Partial<Offe
   type: 'offer',
   version: 1,
   kind: 'files',
-  id: digestOf(bytesOf(names.join('/'))),
+  id: offerId(names),
   names: [...names],
   files: 100,
   folders: 100,
@@ -207,6 +208,48 @@ describe('a hostile sender', () => {
     const meanwhile = await receiveFrom((sender) => sendRow(sender, offer, row), { disk, options: { accept } })
     assert.equal(meanwhile.code, 'ERR_TRANSFER_EXISTS')
     assert.deepEqual(meanwhile.tree.a, bytesOf('mine'))
+  })
+
+  it('finishes nothing that it has not sent, and that an earlier transfer left', async () => {
+    const row = rowOf(file('a', 2))
+    const offer = offerOf(['a'], row, { bytes: 2 })
+    const disk = diskWith({})
+    const accept = async () => {
+      for (const [name, entry] of diskWith({ a: 'mine' }).root.entries) disk.root.entries.set(name, entry)
+      return { mayReplace: false, resume: true }
+    }
+    // It is whole, and something else is in its place.
+    await receiveFrom((sender) => sendRow(sender, offer, row), { disk, options: { accept } })
+    const finish = (digest: string) =>
+      receiveFrom(
+        async (sender) => {
+          await sender.say(offer)
+          await sender.hear()
+          await sender.say({ type: 'start', from: row.length })
+          await sender.say({ type: 'whole', length: row.length, digest })
+        },
+        { disk, options: { accept: async () => ({ mayReplace: true, resume: true }) } },
+      )
+    const lie = await finish(digestOf(bytesOf('another row')))
+    assert.equal(lie.code, 'ERR_TRANSFER_SHAPE')
+    assert.deepEqual(lie.tree.a, bytesOf('mine'))
+    const truth = await finish(digestOf(row))
+    assert.deepEqual(truth.tree, { a: bytesOf('xx') })
+  })
+
+  it('reaches nothing of another transfer, by its id or by the name of its folder', async () => {
+    const row = rowOf(file('a', 2))
+    const stolen = offerOf(['a'], row, { id: offerId(['b']), bytes: 2 })
+    const posing = offerOf([`.chrove-${'0'.repeat(16)}.part`], row, { bytes: 2 })
+    for (const [offer, refused] of [
+      [stolen, 'ERR_TRANSFER_SHAPE'],
+      [posing, 'ERR_TRANSFER_NAME'],
+    ] as const) {
+      const there = { '.chrove-0000000000000000.part': { heads: 'x' } }
+      const { code, tree, told } = await receiveFrom((sender) => sendRow(sender, offer, row), { there })
+      assert.deepEqual([code, told], [refused, { type: 'abort', code: refused }])
+      assert.deepEqual(tree, plain(there))
+    }
   })
 
   it('does not follow links that are planted where files are to be replaced', async () => {

@@ -32,22 +32,27 @@ export interface Intake {
   /** For the line, which reads before it is known where blocks begin. */
   onBlock(block: Block): Promise<void>
   begin(from: number): Ordering
-  /** Resolves at the next block. */
+  /** Resolves at the next block, or when it is notified. */
   changed(): Promise<void>
+  notify(): void
 }
 
 export const createIntake = ({ packer }: TransferEffects): Intake => {
   const { promise: begun, resolve } = Promise.withResolvers<Ordering>()
   const { until, notify } = createWake()
   let hasChanged = false
+  const change = () => {
+    hasChanged = true
+    notify()
+  }
   return {
+    notify: change,
     async onBlock({ position, length, packed, payload }) {
       const ordering = await begun
       const content = packed ? await packer.unpack(payload, length) : payload
       if (!content) throw new ProtocolError('ERR_TRANSFER_SHAPE', 'a block that does not unpack')
       ordering.put(position, content)
-      hasChanged = true
-      notify()
+      change()
     },
     begin(from) {
       const ordering = createOrdering(from)
@@ -133,11 +138,14 @@ const take = async (
   { onArrived }: RecipientOptions,
 ): Promise<Prefix> => {
   let whole: Prefix | undefined
-  const told = line.hear().then((message) => {
+  const hearWhole = async (): Promise<void> => {
+    const message = await line.hear()
     if (message.type !== 'whole') throw unexpected(message)
     whole = { length: message.length, digest: message.digest }
-  })
-  told.catch((fault: unknown) => line.fail(fault))
+    intake.notify()
+  }
+  // Not part of each wait below, all of which it would remember for the life of the line.
+  hearWhole().catch((fault: unknown) => line.fail(fault))
 
   let acknowledged = landing.length
   let isAcknowledging = false
@@ -159,6 +167,6 @@ const take = async (
       onArrived(landing.length)
       acknowledge().catch((fault: unknown) => line.fail(fault))
     } else if (whole && landing.length >= whole.length) return whole
-    else await line.race(whole ? intake.changed() : Promise.race([intake.changed(), told]))
+    else await line.race(intake.changed())
   }
 }

@@ -7,6 +7,7 @@ import { utf8 } from '../../protocol/bytes.ts'
 import { TRANSFER_MESSAGE_BYTES_MAX, TRANSFER_TEXT_BYTES_MAX } from '../../protocol/limits.ts'
 import { compareNames, createPathOrder, foldName, pathFault, type Path } from '../../protocol/transfer/names.ts'
 import type { Offer } from '../../protocol/transfer/messages.ts'
+import { offerId } from '../../protocol/transfer/offer.ts'
 import { encodeEntry, TREE_END, type Entry, type Totals } from '../../protocol/transfer/tree.ts'
 import type { TransferEffects } from './effects.ts'
 import { TransferError } from './errors.ts'
@@ -57,10 +58,8 @@ export const openSource = async (effects: TransferEffects, sendable: Sendable): 
     const counted = { links: 0, others: 0 }
     const summary = await summarize(walk(tops, counted))
     const names = tops.map(({ name }) => name)
-    const hasher = effects.createHasher()
-    for (const name of names) hasher.update(utf8(`${name}/`))
     const kind = 'text' in sendable ? 'text' : 'files'
-    const offer: Offer = { type: 'offer', version: 1, kind, id: hasher.digest(), names, ...summary }
+    const offer: Offer = { type: 'offer', version: 1, kind, id: offerId(names), names, ...summary }
     if (utf8(JSON.stringify(offer)).length > TRANSFER_MESSAGE_BYTES_MAX)
       throw new TransferError('ERR_TRANSFER_TOO_MUCH', 'too many names at once: put them into a folder and send that')
     return { offer, leftOut: counted, walk: () => walk(tops, { links: 0, others: 0 }), close }

@@ -4,12 +4,11 @@ import { z } from 'zod'
 import { CommandError } from '../../effects/command-error.ts'
 import { addTo, type CommandContext, type Session } from '../../effects/command.ts'
 import type { Output } from '../../effects/command-output.ts'
-import { thumbprintText } from '../../protocol/rendezvous/registration.ts'
 import { uuidSchema } from '../../protocol/rendezvous/uuid.ts'
-import type { Asking, Decision } from '../client/introductions.ts'
 import type { Connected } from '../client/index.ts'
 import { chat } from './chat.ts'
 import { connectedOutput } from './connect.ts'
+import { createGuests, type Guests } from './guests.ts'
 import { type RunningClient, runClient } from './open-client.ts'
 import { clientOptions, clientOptionsShape, readOptions } from './options.ts'
 import { hearPurpose } from './purpose.ts'
@@ -64,14 +63,14 @@ const listen = async (session: Session, tools: CommandTools, given: unknown): Pr
     const why = keep ? '--keep cannot ask while somebody talks' : 'nobody is here to be asked'
     throw new CommandError('ERR_USAGE', `${why}: give --accept all, known or UUIDs`)
   }
-  const guests = createGuests(session)
+  const guests = createGuests(session, options)
   const running = await runClient(session, tools, options, {
-    async decide(asking) {
-      if (guests.isBusy() && !guests.isAwaited(asking.peer.uuid)) return 'ignore'
-      return guests.isAwaited(asking.peer.uuid) ? 'accept' : decide(session, accept, asking)
-    },
+    decide: guests.decide,
     connected: guests.came,
-    failed: (peer, error) => session.say(`${peer.uuid} could not be connected: ${error.message}`),
+    failed(peer, error) {
+      guests.failed()
+      session.say(`${peer.uuid} could not be connected: ${error.message}`)
+    },
   })
   try {
     for (const uuid of options.block) await Promise.race([running.client.block(uuid, session.signal), running.failing])
@@ -88,19 +87,6 @@ const listen = async (session: Session, tools: CommandTools, given: unknown): Pr
   }
 }
 
-const decide = async (
-  { terminal, say }: Session,
-  accept: ListenOptions['accept'],
-  { peer, hides }: Asking,
-): Promise<Decision> => {
-  if (accept === 'all') return 'accept'
-  if (accept === 'known') return peer.isKnown ? 'accept' : 'ignore'
-  if (accept !== 'ask') return accept.includes(peer.uuid) ? 'accept' : 'ignore'
-  say(`${peer.uuid} asks for a connection; thumbprint of its key: ${thumbprintText(peer.key)}`)
-  const question = hides ? 'Accept, through the relay?' : 'Accept, and let it see your address?'
-  return (await terminal.confirm(question)) ? 'accept' : 'deny'
-}
-
 const serveGuest = async (
   session: Session,
   tools: CommandTools,
@@ -109,7 +95,7 @@ const serveGuest = async (
   guest: Connected,
   { out, accept, keep }: ListenOptions,
 ): Promise<Output | undefined> => {
-  guests.setBusy(true)
+  guests.setServing(true)
   try {
     await session.print(connectedOutput(guest))
     const purpose = await hearPurpose(guest.stream)
@@ -128,53 +114,6 @@ const serveGuest = async (
     session.say((error as Error).message)
     return undefined
   } finally {
-    guests.setBusy(false)
-  }
-}
-
-interface Guests {
-  came(guest: Connected): void
-  next(): Promise<Connected>
-  /** The same client once more, whose connection broke. */
-  again(uuid: string, signal: AbortSignal): Promise<Connected>
-  isAwaited(uuid: string): boolean
-  isBusy(): boolean
-  setBusy(isBusy: boolean): void
-}
-
-const createGuests = ({ signal: end }: Session): Guests => {
-  let next = Promise.withResolvers<Connected>()
-  let awaited: { readonly uuid: string; readonly met: (guest: Connected) => void } | undefined
-  let isServing = false
-  return {
-    came(guest) {
-      if (awaited?.uuid === guest.peer.uuid) return awaited.met(guest)
-      // Two may have been accepted before the first was connected.
-      if (isServing) return guest.stream.close()
-      next.resolve(guest)
-    },
-    async next() {
-      const guest = await next.promise
-      next = Promise.withResolvers()
-      return guest
-    },
-    again: (uuid, signal) =>
-      new Promise((resolve, reject) => {
-        const stop = () => {
-          awaited = undefined
-          signal.removeEventListener('abort', onAbort)
-        }
-        const onAbort = () => {
-          stop()
-          reject((end.reason ?? signal.reason) as Error)
-        }
-        signal.addEventListener('abort', onAbort)
-        awaited = { uuid, met: (guest) => (stop(), resolve(guest)) }
-      }),
-    isAwaited: (uuid) => awaited?.uuid === uuid,
-    isBusy: () => isServing,
-    setBusy(isBusy) {
-      isServing = isBusy
-    },
+    guests.setServing(false)
   }
 }

@@ -5,7 +5,8 @@ import { addTo, type CommandContext, type Session } from '../../effects/command.
 import { serveHttp } from '../../effects/http-server.ts'
 import { createUpgrade } from '../../effects/web-socket-server.ts'
 import { createJose } from '../../protocol/jose.ts'
-import { RENDEZVOUS_MESSAGE_BYTES_MAX } from '../../protocol/limits.ts'
+import { RENDEZVOUS_MESSAGE_BYTES_MAX, REQUEST_WINDOW_SECONDS_MAX } from '../../protocol/limits.ts'
+import { createPeerPlaces } from '../../protocol/place.ts'
 import { serverNameSchema } from '../../protocol/rendezvous/statement.ts'
 import { createRendezvous, type Rendezvous } from '../index.ts'
 import { rendezvousSettingsSchema } from '../settings.ts'
@@ -16,7 +17,7 @@ const optionsSchema = z.object({
   port: whole(0, 65_535).default(4390),
   url: serverNameSchema.optional(),
   trustProxy: z.array(ipOption).default([]),
-  window: whole(1, 3600).default(60),
+  window: whole(1, REQUEST_WINDOW_SECONDS_MAX).default(60),
   connections: whole(1, 1_000_000).default(16_384),
   drain: whole(0, 3600).default(10),
 })
@@ -33,7 +34,7 @@ export const addServeCommand = (rendezvous: Command, { action }: CommandContext)
     .option('--url <url>', 'what clients are told, and sign (default: http://HOST:PORT)')
     .option('--relay <url>', 'relay for clients that hide or find no direct way (CHROVE_RELAY)')
     .option('--trust-proxy <address>', 'reverse proxy whose X-Forwarded-For is believed; again for more', addTo)
-    .option('--window <seconds>', 'how long a client may take to answer a request (default: 60)')
+    .option('--window <seconds>', 'how long a client may take to answer a request (default: 60; at most 240)')
     .option('--connections <count>', 'clients at once (default: 16384)')
     .option('--drain <seconds>', 'when stopped, wait for answers for so long (default: 10)')
     .addHelpText(
@@ -61,7 +62,9 @@ const serve = async (session: Session, given: unknown): Promise<undefined> => {
   const upgrade = createUpgrade((offer) => rendezvous?.accept(offer) ?? 503, RENDEZVOUS_MESSAGE_BYTES_MAX)
   const fetch = (request: Request, peerHost: string) =>
     rendezvous?.fetch(request, peerHost) ?? new Response(null, { status: 503 })
-  const listener = await serveHttp(fetch, { host, port }, undefined, connections + SPARE_CONNECTIONS, upgrade)
+  const connectionsMax = connections + SPARE_CONNECTIONS
+  const placeOf = createPeerPlaces(trustProxy)
+  const listener = await serveHttp(fetch, { host, port }, { connectionsMax, placeOf, upgrade })
   try {
     const { address } = listener
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host

@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { utf8, fromUtf8 } from '../../protocol/bytes.ts'
+import { REQUEST_WINDOW_SECONDS_MAX } from '../../protocol/limits.ts'
 import { signRegistration } from '../../protocol/rendezvous/registration.ts'
 import { uuidOf } from '../../protocol/rendezvous/uuid.ts'
 import { rsaKeyPair } from '../../sim/rsa-keys.ts'
@@ -84,6 +85,21 @@ describe('two clients', () => {
     }
   })
 
+  it('connect when the target takes as long as any rendezvous gives it', async (t) => {
+    const windowSeconds = REQUEST_WINDOW_SECONDS_MAX
+    await assert.rejects(openTestPeers(t, { windowSeconds: windowSeconds + 1 }), /window/)
+    const { join, hub } = await openTestPeers(t, { windowSeconds })
+    const a = await join(alice, '192.0.2.1')
+    const yes = Promise.withResolvers<'accept'>()
+    const b = await join(bob, '192.0.2.2', {}, () => yes.promise)
+    const connecting = a.client.connect(bob.uuid, never)
+    await untilIt(() => b.asked.length === 1)
+    // Pings pass meanwhile.
+    for (let second = 10; second < windowSeconds; second += 10) await hub.time.pass(10_000)
+    yes.resolve('accept')
+    assert.equal((await connecting).way, 'direct')
+  })
+
   it('SEED 002 §3.1.1 need a new request for each connection', async (t) => {
     const { join } = await openTestPeers(t)
     const [a, b] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
@@ -105,6 +121,27 @@ describe('two clients', () => {
     await hub.time.pass(60_000)
     await ignored
     assert.deepEqual(dialled, [])
+  })
+
+  it('know each other once they were connected, and not for having asked', async (t) => {
+    const { join } = await openTestPeers(t)
+    const a = await join(alice, '192.0.2.1')
+    const answers = ['deny', 'deny', 'accept', 'accept'] as const
+    let count = 0
+    const b = await join(bob, '192.0.2.2', {}, () => answers[count++] ?? 'deny')
+    for (let time = 0; time < 2; time++) await assert.rejects(a.client.connect(bob.uuid, never), { code: 'ERR_DENIED' })
+    const first = await a.client.connect(bob.uuid, never)
+    await untilIt(() => b.connected.length === 1)
+    const met = [first, await a.client.connect(bob.uuid, never)]
+    const known = [false, false, false, true]
+    assert.deepEqual(
+      b.asked.map(({ isKnown }) => isKnown),
+      known,
+    )
+    assert.deepEqual(
+      met.map(({ peer }) => peer.isKnown),
+      [false, true],
+    )
   })
 
   it('SEED 002 §3.1.2 are told at once that the other is offline, or unknown', async (t) => {
@@ -198,6 +235,14 @@ describe('being there', () => {
     await assert.rejects(thief.running, { code: 'ERR_TAKEN' })
   })
 
+  it('ends with what goes wrong while one who asks is decided about, such as an interruption', async (t) => {
+    const { join } = await openTestPeers(t)
+    const a = await join(alice, '192.0.2.1')
+    const b = await join(bob, '192.0.2.2', {}, () => Promise.reject(new Error('interrupted')))
+    await assert.rejects(a.client.connect(bob.uuid, never), { code: 'ERR_DENIED' })
+    await assert.rejects(b.running, /interrupted/)
+  })
+
   it('ends where the server has another name than the one that was given', async (t) => {
     const { join, world } = await openTestPeers(t)
     world.lie = (message) => (message.type === 'challenge' ? { ...message, server: 'http://bank.example' } : message)
@@ -241,18 +286,22 @@ describe('a hostile server', () => {
   it('cannot make up a consent, replay one, or put in another address', async (t) => {
     const lies: Record<string, Lie> = {
       'addresses that nobody signed': (message, to) =>
-        message.type === 'addresses' && to === alice.uuid
+        message.type === 'addresses' && to === alice.uuid && message.addresses
           ? { ...message, addresses: { ...message.addresses, signature: 'AAAA' } }
           : message,
-      'a consent that is the request itself': (message, to) => {
+      'no addresses at all': (message, to) => {
         if (message.type !== 'addresses' || to !== alice.uuid) return message
-        const { type, request, observed } = message
-        return { type, request, addresses: seen.get('request') ?? message.addresses, ...(observed && { observed }) }
+        const { addresses: _, ...others } = message
+        return others
       },
-      'the consent to an earlier request': (message, to) =>
-        message.type === 'addresses' && to === alice.uuid
-          ? { ...message, addresses: seen.get('first') ?? message.addresses }
-          : message,
+      'a consent that is the request itself': (message, to) => {
+        const asked = seen.get('request')
+        return message.type === 'addresses' && to === alice.uuid && asked ? { ...message, addresses: asked } : message
+      },
+      'the consent to an earlier request': (message, to) => {
+        const first = seen.get('first')
+        return message.type === 'addresses' && to === alice.uuid && first ? { ...message, addresses: first } : message
+      },
     }
     const seen = new Map<string, { payload: string; protected: string; signature: string }>()
     for (const [what, lie] of Object.entries(lies)) {
@@ -260,7 +309,7 @@ describe('a hostile server', () => {
       const [a] = [await join(alice, '192.0.2.1'), await join(bob, '192.0.2.2')]
       world.lie = (message, to) => {
         if (message.type === 'request') seen.set('request', message.request)
-        if (message.type === 'addresses' && to === alice.uuid) seen.set('first', message.addresses)
+        if (message.type === 'addresses' && to === alice.uuid && message.addresses) seen.set('first', message.addresses)
         return message
       }
       await a.client.connect(bob.uuid, never)

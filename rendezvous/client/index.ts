@@ -49,7 +49,7 @@ export interface RendezvousClient {
   isPresent(): boolean
   /**
    * Registers if needed, and is there until the signal aborts; `connect` works meanwhile.
-   * @throws RendezvousClientError when it cannot be, however often it is tried
+   * @throws RendezvousClientError when it cannot be, however often it is tried; what `decide` throws
    */
   run(signal: AbortSignal): Promise<void>
   /**
@@ -72,13 +72,22 @@ export const openRendezvousClient = async (
   const doorman = hide || listen === undefined ? undefined : await createDoorman(effects, listen)
   const meeting: MeetSettings = { identity, doorman, allowPrivate, isProxied }
   const closing = new AbortController()
+  const broken = new AbortController()
   let line: Line | undefined
   let waiting: ((line: Line) => void)[] = []
 
-  const welcomed = async (introduction: Introduction, signal: AbortSignal): Promise<Connected> => ({
-    ...(await meet(effects, introduction, meeting, signal)),
-    peer: introduction.peer,
-  })
+  const welcomed = async (introduction: Introduction, signal: AbortSignal): Promise<Connected> => {
+    const connection = await meet(effects, introduction, meeting, signal)
+    const { peer } = introduction
+    try {
+      // Only now has it shown that it is the one whose name was said.
+      await registry.remember(peer)
+    } catch (error) {
+      connection.stream.close()
+      throw error
+    }
+    return { ...connection, peer }
+  }
 
   const introductions = createIntroductions(
     { ...effects, registry },
@@ -93,6 +102,7 @@ export const openRendezvousClient = async (
           (error: unknown) => settings.failed(introduction.peer, error as Error),
         )
       },
+      broke: (fault) => broken.abort(fault),
     },
   )
 
@@ -126,7 +136,8 @@ export const openRendezvousClient = async (
           introductions.gone()
         },
       }
-      await keepPresent(effects, { server, identity, uniform }, events, signal)
+      await keepPresent(effects, { server, identity, uniform }, events, AbortSignal.any([signal, broken.signal]))
+      broken.signal.throwIfAborted()
     },
 
     async connect(uuid, signal) {

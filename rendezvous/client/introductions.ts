@@ -29,8 +29,8 @@ export interface Introduction {
   readonly side: Side
   readonly peer: FoundClient
   readonly isHidden: boolean
-  /** What the peer shares; its signature holds. */
-  readonly shared: SharedAddresses
+  /** What the peer shares and has signed. Where one of the two hides, there is no use for it. */
+  readonly shared: Pick<SharedAddresses, 'port' | 'hosts'>
   /** Where the server says that it sees the peer. */
   readonly observed: string | undefined
   readonly relay: RelayPlace | undefined
@@ -61,6 +61,8 @@ export interface IntroductionSettings {
   decide(asking: Asking): Promise<Decision>
   /** We were asked and agreed. */
   introduced(introduction: Introduction): void
+  /** Nobody can be decided about any more: the fault is ours, or the person's wish. */
+  broke(fault: unknown): void
 }
 
 export interface IntroductionEffects {
@@ -114,7 +116,12 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   }
 
   /** What the peer shares for this request. @throws ProtocolError */
-  const openAddresses = async (jws: FlattenedJws, request: string, peer: FoundClient): Promise<SharedAddresses> => {
+  const openAddresses = async (
+    jws: FlattenedJws | undefined,
+    request: string,
+    peer: FoundClient,
+  ): Promise<SharedAddresses> => {
+    if (jws === undefined) throw new ProtocolError('ERR_STATEMENT', 'nothing is signed')
     const shared = await verifyStatement(jose, addressesSchema, jws, peer.key)
     requireRecent(shared.ts, nowSeconds(clock))
     const isOurs = shared.server === server && shared.request === request && shared.to === identity.uuid
@@ -169,9 +176,8 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
     // One connection of one request.
     incoming.delete(request)
     const { statement, peer } = accepted
-    const shared = await openAddresses(addresses, request, peer)
-    if (shared.hide !== statement.hide) return
-    const isHidden = shared.hide || settings.sharing().hide
+    const isHidden = statement.hide || settings.sharing().hide
+    const shared = isHidden ? { hosts: [] } : await openAddresses(addresses, request, peer)
     const meeting = meetingOf(request, 'target', peer)
     settings.introduced({ meeting, side: 'target', peer, isHidden, shared, observed, relay })
   }
@@ -179,7 +185,7 @@ export const createIntroductions = (effects: IntroductionEffects, settings: Intr
   /** What is wrong with what is said in another's name is not answered: the server may have made it up. */
   const quietly = (work: Promise<void>): void => {
     work.catch((error: unknown) => {
-      if (!(error instanceof ProtocolError || error instanceof RendezvousClientError)) throw error
+      if (!(error instanceof ProtocolError || error instanceof RendezvousClientError)) settings.broke(error)
     })
   }
 

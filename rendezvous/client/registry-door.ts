@@ -42,6 +42,8 @@ export interface RegistryDoor {
    * @throws ERR_PEER_UNTRUSTED and others of RendezvousClientError
    */
   find(uuid: string): Promise<FoundClient | undefined>
+  /** Whoever proved to have the key that was found is one who was met: from now on it is known. */
+  remember(client: FoundClient): Promise<void>
 }
 
 type DoorEffects = Pick<ClientEffects, 'clock' | 'random' | 'network' | 'jose' | 'files'>
@@ -84,12 +86,12 @@ export const createRegistryDoor = (
       if (!(cause instanceof ProtocolError)) throw cause
       throw new RendezvousClientError('ERR_PEER_UNTRUSTED', cause.message, { cause })
     })
-    await contacts.remember(uuid, { version: found.version, thumbprint: thumbprintText(found.key) })
     return { ...found, isKnown: known !== undefined }
   }
 
   return {
     find,
+    remember: ({ uuid, version, key }) => contacts.remember(uuid, { version, thumbprint: thumbprintText(key) }),
 
     async register(identity) {
       const found = await find(identity.uuid)

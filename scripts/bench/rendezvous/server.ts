@@ -41,8 +41,9 @@ const rendezvous = await createRendezvous(effects, settings)
 const listener = await serveHttp(
   (request, peerHost) => rendezvous.fetch(request, peerHost),
   { host: '127.0.0.1', port: 0 },
-  undefined,
-  settings.connectionsMax,
-  createUpgrade((offer) => rendezvous.accept(offer), RENDEZVOUS_MESSAGE_BYTES_MAX),
+  {
+    connectionsMax: settings.connectionsMax,
+    upgrade: createUpgrade((offer) => rendezvous.accept(offer), RENDEZVOUS_MESSAGE_BYTES_MAX),
+  },
 )
 process.stdout.write(`${JSON.stringify({ port: listener.address.port })}\n`)
