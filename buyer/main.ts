@@ -4,7 +4,9 @@ import { runProcess } from '../effects/command-node.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { createNativeRsa } from '../effects/rsa-node.ts'
 import { addVendorClaimCommand } from '../gateway/cli/claim.ts'
+import type { GatewayParts } from '../gateway/cli/open-gateway.ts'
 import { addGatewayCommand } from '../gateway/cli/serve.ts'
+import { openTabs } from '../gateway/cli/tabs.ts'
 import { evmRails } from '../gateway/rails/evm/opener.ts'
 import { nanoRails } from '../gateway/rails/nano/opener.ts'
 import { addDirectoryCommands } from '../indexer/cli/index.ts'
@@ -26,13 +28,14 @@ await runProcess((program, context) => {
   addVendorCommands(program, context)
   addVendorClaimCommand(program, context, vendorDesk)
   addDirectoryCommands(program, context)
-  addGatewayCommand(program, context, {
+  const gatewayParts: GatewayParts = {
     openKeys,
     vendorOf: registeredVendor,
     createJose: ({ effects }) => createNativeJose(createNativeRsa(), effects.random),
     openers: [evmRails, nanoRails],
-  })
-  addRelayCommands(program, context)
+  }
+  addGatewayCommand(program, context, gatewayParts)
+  addRelayCommands(program, context, (session, config) => openTabs(session, config, gatewayParts))
   addTransferCommands(program, context)
   const peerTools = { secure: createSecureStream, joinRelay, sendFiles: sendOver, receiveFiles: receiveOver }
   addRendezvousCommands(program, context, peerTools)

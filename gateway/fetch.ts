@@ -39,7 +39,7 @@ export const meterFetch = <Env = unknown>(
   handler: FetchHandler<Env>,
 ): ((request: Request, env?: Env) => Promise<Response>) => {
   const serve = async (incoming: Incoming, request: Request, env: Env): Promise<Response> => {
-    const own = gateway.own(incoming, () => readText(request))
+    const own = gateway.own(incoming, () => readVoucherText(request))
     if (own) return toResponse(await own)
     const use = await gateway.admit(incoming)
     if (!use) return handler(request, env)
@@ -68,7 +68,7 @@ export const meterFetch = <Env = unknown>(
   }
 }
 
-const incomingOf = (request: Request, node: NodeBindings['incoming'], scheme: 'http' | 'https'): Incoming => {
+export const incomingOf = (request: Request, node: NodeBindings['incoming'], scheme: 'http' | 'https'): Incoming => {
   const headers = node?.headers
   const header = headers
     ? (name: string) => {
@@ -95,7 +95,7 @@ const targetOf = (url: string): string => {
   return fragment === -1 ? target : target.slice(0, fragment)
 }
 
-const readText = async (request: Request): Promise<string> => {
+export const readVoucherText = async (request: Request): Promise<string> => {
   const decoder = new TextDecoder()
   let [text, length] = ['', 0]
   for await (const piece of request.body ?? []) {
@@ -115,7 +115,7 @@ const withCheckedBody = (incoming: Incoming, request: Request, createSha256: () 
   return new Request(request.url, { method, headers, signal, body, duplex: 'half' } as RequestInit)
 }
 
-const toResponse = ({ status, headers, body }: OwnAnswer): Response =>
+export const toResponse = ({ status, headers, body }: OwnAnswer): Response =>
   new Response(JSON.stringify(body), { status, headers })
 
 const tell = (response: Response, lines: HeaderLines, env: unknown): Response => {

@@ -41,3 +41,6 @@ export const SQL_ROWS_PER_STATEMENT = [64, 8, 1] as const
 
 /** How often expired vouchers and idempotency keys are forgotten, milliseconds. */
 export const SWEEP_MS = 600_000
+
+/** Payers of one tab that have paid for some of it. */
+export const PAYERS_OF_TAB_MAX = 64

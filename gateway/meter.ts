@@ -18,6 +18,13 @@ export interface Meter {
    */
   pay(bytes: number): number | Promise<number>
   /**
+   * The same for bytes that flow elsewhere: what there is money for at the moment, and nothing ahead of it.
+   * @throws ERR_BUSY when the ledger cannot be written
+   */
+  payNow(bytes: number): Promise<number>
+  /** So many of the bytes that were paid for have not flowed. */
+  takeBack(bytes: number): void
+  /**
    * Ends, and gives back what was paid ahead; durable when it resolves. Once: who asks again hears the same.
    * @returns what the bytes came to
    * @throws ERR_BUSY when the ledger cannot be written; then it may be asked for again
@@ -116,6 +123,16 @@ export const createMeter = ({ clock, ledger, voucher, price, most, rows, more }:
       if (flowed + bytes > paid) return payLater(bytes)
       flowed += bytes
       return bytes
+    },
+    async payNow(bytes) {
+      const wanted = flowed + bytes
+      await charge(wanted)
+      const some = ended ? 0 : Math.max(0, Math.min(bytes, paid - flowed))
+      flowed += some
+      return some
+    },
+    takeBack(bytes) {
+      flowed -= Math.min(bytes, flowed)
     },
     settle() {
       ended = true

@@ -15,7 +15,7 @@ const amount = z
   .transform((text) => (text.startsWith('.') ? `0${text}` : text))
 
 /** One amount for every currency, or one for each. */
-const priceSchema = z.union([z.literal('free'), amount, z.record(z.string().min(1).max(16), amount)])
+export const priceSchema = z.union([z.literal('free'), amount, z.record(z.string().min(1).max(16), amount)])
 
 const pricing = {
   price: priceSchema.optional(),

@@ -43,6 +43,8 @@ export interface Channels {
   /** @param signal aborts when nobody waits for the answer any more */
   post(request: ChannelRequest, place: string, signal: AbortSignal): Promise<ChannelView>
   find(name: string): Channel | undefined
+  /** One that is not over. @throws ERR_CHANNEL_UNKNOWN | ERR_CHANNEL_OVER */
+  live(name: string): Channel
   /** @throws RelayError when the table says no */
   apply(channel: Channel, input: ChannelInput): Promise<void>
   /** Forgets what is idle or over. @returns their names */
@@ -237,6 +239,12 @@ export const createChannels = async (
   return {
     apply,
     find: (name) => channels.get(name),
+    live(name) {
+      const channel = channels.get(name)
+      if (!channel) throw unknownChannel()
+      if (isOver(channel.state)) throw refusal('ERR_CHANNEL_OVER')
+      return channel
+    },
     count: () => channels.size,
 
     async join(request, place) {

@@ -1,4 +1,4 @@
-/** The relay's HTTP face: `/join`, `/channel`, `/limits`, `/health`, `/metrics`. @see SEED 003 */
+/** The relay's HTTP face: `/join`, `/channel`, `/pay/…`, `/limits`, `/health`, `/metrics`. @see SEED 003 */
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../effects/log.ts'
@@ -24,6 +24,12 @@ export interface RelayService {
   post(request: ChannelRequest, place: string, signal: AbortSignal): Promise<ChannelView>
   /** Where a request came from; false when too many came from there. */
   placeOf(peerHost: string, forwarded: string | undefined): { readonly place: string; readonly isWelcome: boolean }
+  /**
+   * Of who pays, or wants to.
+   * @param channel undefined for any other path than `/pay/…`
+   * @returns undefined where nobody can pay, and for what is about no payment
+   */
+  payment(request: Request, channel: string | undefined): Promise<Response | undefined>
   limits(): object
   ready(): boolean
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>
@@ -64,6 +70,10 @@ export const createRelayHttp = (
     const answer = await service.post(request, context.var.place, context.req.raw.signal)
     return context.json(answer, 200, OPEN_HEADERS)
   })
+  app.all('/pay/:channel', async (context) => {
+    admitted(context.env.peerHost, context.req.header('x-forwarded-for'))
+    return (await service.payment(context.req.raw, context.req.param('channel'))) ?? context.notFound()
+  })
   app.get('/limits', (context) => context.json(service.limits(), 200, OPEN_HEADERS))
   app.get('/health', (context) => context.json({ ready: service.ready() }, service.ready() ? 200 : 503))
   app.get('/metrics', async (context) => {
@@ -71,7 +81,10 @@ export const createRelayHttp = (
     return context.body(text, 200, { 'content-type': contentType })
   })
   const paths = new Set(app.routes.filter(({ method }) => method !== 'ALL').map(({ path }) => path))
-  app.notFound((context) => {
+  app.notFound(async (context) => {
+    admitted(context.env.peerHost, context.req.header('x-forwarded-for'))
+    const answer = await service.payment(context.req.raw, undefined)
+    if (answer) return answer
     if (paths.has(context.req.path))
       return refusal(new RelayError('ERR_METHOD', 'POST to /join and /channel, GET the rest'))
     return refusal(new RelayError('ERR_NOT_FOUND', 'ask for /join, /channel or /limits'))

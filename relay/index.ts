@@ -117,6 +117,14 @@ export const createRelay = async (effects: RelayEffects, settings: RelaySettings
           const place = placeOf(clientHost(peerHost, forwarded))
           return { place, isWelcome: requests.take(place) }
         },
+        async payment(request, name) {
+          const channel = name === undefined ? undefined : channels.live(name)
+          const answer = await payments?.answer(request, name)
+          const isPayment = channel !== undefined && request.method === 'POST' && answer?.ok === true
+          // The first bytes are paid for before the answer, so that they may follow it.
+          if (isPayment) await stapler.paid(channels.live(channel.name))
+          return answer
+        },
         limits: () => limits,
         ready: () => !isDraining,
         async metrics() {

@@ -233,6 +233,7 @@ describe('bytes beyond the free ones', () => {
         return asked.length === 1 ? bytes : 0
       },
       settle: (_channel, unused) => void settled.push(unused),
+      answer: async () => undefined,
     }
     const test = await createTestRelay(t, { settings: { freeBytes: free }, payments })
     const of = await test.proven()
@@ -247,7 +248,11 @@ describe('bytes beyond the free ones', () => {
   })
 
   it('do not pass when the one who pays cannot be reached', async (t) => {
-    const payments: Payments = { payFor: () => Promise.reject(new Error('no ledger')), settle: () => {} }
+    const payments: Payments = {
+      payFor: () => Promise.reject(new Error('no ledger')),
+      settle: () => {},
+      answer: async () => undefined,
+    }
     const test = await createTestRelay(t, { settings: { freeBytes: free }, payments })
     const [a, b] = await pairOf(test, await test.proven())
     const broken = Promise.all([once(a, 'close'), once(b, 'close')])

@@ -48,6 +48,8 @@ export interface Stapler {
   accept(connection: Duplex, place: string): void
   /** Whether bytes have passed on a channel since this was last asked. */
   hasMoved(channel: Channel): boolean
+  /** Somebody pays for a channel from now on. */
+  paid(channel: Channel): Promise<void>
   /** Breaks off what a channel has open. */
   release(channel: Channel): void
   observed(): { readonly connections: number; readonly pairs: number }
@@ -83,8 +85,11 @@ export const createStapler = (
     const known = opened.get(channel)
     if (known) return known
     const { freeBytes } = settings
+    // What passed before a restart, and was paid for then, is no debt now.
     const allowance =
-      freeBytes === undefined ? unlimited : createAllowance(channel.name, freeBytes - channel.bytes, payments)
+      freeBytes === undefined
+        ? unlimited
+        : createAllowance(channel.name, Math.max(0, freeBytes - channel.bytes), payments)
     const open: Open = { seats: new Map(), allowance, pairs: 0, isLively: true }
     opened.set(channel, open)
     return open
@@ -219,6 +224,8 @@ export const createStapler = (
       return open.pairs > 0
     },
 
+    paid: (channel) => openOf(channel).allowance.ask(),
+
     release(channel) {
       const open = opened.get(channel)
       if (!open) return
@@ -240,6 +247,7 @@ export const createStapler = (
     close() {
       isDraining = true
       for (const connection of connections) connection.destroy()
+      for (const { allowance } of opened.values()) allowance.settle()
     },
   }
 }

@@ -1,27 +1,13 @@
 /** `chrove gateway`: charges for a service that stands behind it, until stopped. */
 import type { Command } from 'commander'
 import type { CommandContext, Session } from '../../effects/command.ts'
-import { base64urlOfText, createSha256, hmacSha256, sha256 } from '../../effects/digest-node.ts'
+import { createSha256 } from '../../effects/digest-node.ts'
 import { listenHttp } from '../../effects/http-listener.ts'
 import { createHttpProxy } from '../../effects/http-proxy.ts'
-import { createAsideSqlStore } from '../../effects/store-node.ts'
-import { postgresDialect } from '../../effects/store-postgres.ts'
-import { turn } from '../../effects/turn-node.ts'
-import type { Jose } from '../../protocol/jose.ts'
-import { formatVendorUri } from '../../protocol/vendor-uri.ts'
-import { createGateway, type Gateway } from '../index.ts'
 import { createMetrics } from '../metrics.ts'
 import { createMeteredProxy, withheldHeaders } from '../proxy.ts'
-import { openRails, type RailContext, type RailOpener } from '../rails/open-rails.ts'
+import { type GatewayParts, openGateway, type OpenGateway } from './open-gateway.ts'
 import { parseSettingsFile, SETTINGS_BYTES_MAX, type GatewayFile } from './settings-file.ts'
-
-/** What the command line lends: keys and settings are the vendor's, and a gateway knows no vendor's files. */
-export interface GatewayParts {
-  openKeys(session: Session): Promise<RailContext['keys']>
-  vendorOf(session: Session): Promise<RailContext['vendor']>
-  createJose(session: Session): Jose
-  readonly openers: readonly RailOpener[]
-}
 
 const HELP = `
 The file says what costs what, and where it is paid to:
@@ -56,36 +42,16 @@ export const addGatewayCommand = (program: Command, { action }: CommandContext, 
 }
 
 const serve = async (session: Session, config: string, parts: GatewayParts): Promise<undefined> => {
-  const { effects, userFiles } = session
-  const settings = parseSettingsFile(await userFiles.read(config, SETTINGS_BYTES_MAX), config)
-  const keys = await parts.openKeys(session)
-  const vendor = await parts.vendorOf(session)
-  const opened = await openRails(parts.openers, { session, keys, vendor }, settings.accounts)
+  const settings = parseSettingsFile(await session.userFiles.read(config, SETTINGS_BYTES_MAX), config)
+  const opened = await openGateway(session, settings, parts)
   try {
-    const native = { turn, sha256, hmac: hmacSha256, encode: base64urlOfText }
-    const service = { keys, rails: opened.rails, ...(vendor && { vendor: formatVendorUri(vendor.uri) }) }
-    const jose = parts.createJose(session)
-    const { database } = settings
-    // The ledger is written with every request.
-    const sql =
-      database === undefined ? createAsideSqlStore(session.home) : { dialect: () => postgresDialect(database) }
-    const gateway = await createGateway({ ...effects, ...native, sql, jose }, settings, service)
-    try {
-      await answer(session, settings, gateway, opened)
-    } finally {
-      await gateway.close()
-    }
+    await answer(session, settings, opened)
   } finally {
     await opened.close()
   }
 }
 
-const answer = async (
-  session: Session,
-  settings: GatewayFile,
-  gateway: Gateway,
-  rails: { run(signal: AbortSignal): Promise<void> },
-): Promise<void> => {
+const answer = async (session: Session, settings: GatewayFile, { gateway, run }: OpenGateway): Promise<void> => {
   const { listen, upstream, scheme, tls } = settings
   const proxy = createHttpProxy({ upstream, scheme: tls ? 'https' : scheme, withheld: withheldHeaders })
   const metered = createMeteredProxy({ gateway, proxy, metrics: createMetrics(), createSha256 })
@@ -96,11 +62,7 @@ const answer = async (
       json: { listening: { host, port }, hosts: settings.hosts },
       text: `Charging for ${upstream.href} on port ${port}; stop with Ctrl-C.`,
     })
-    const failing = new AbortController()
-    const until = AbortSignal.any([session.signal, failing.signal])
-    const fail = (error: unknown) => failing.abort(error)
-    await Promise.all([gateway.run(until).catch(fail), rails.run(until).catch(fail)])
-    if (failing.signal.aborted && !session.signal.aborted) throw failing.signal.reason
+    await run(session.signal)
   } finally {
     await listener.close()
     proxy.close()

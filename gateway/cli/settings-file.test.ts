@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { utf8 } from '../../protocol/bytes.ts'
-import { parseSettingsFile } from './settings-file.ts'
+import { parseSettingsFile, parseTabSettings } from './settings-file.ts'
 
 const good = `
 listen: "[::1]:8402"
@@ -58,5 +58,23 @@ describe('the file of `chrove gateway`', () => {
         },
       )
     }
+  })
+})
+
+describe('the file of `chrove relay serve --paid`', () => {
+  const accounts = '{ nano: { scheme: nano, rpc: "http://127.0.0.1:7076" } }'
+  const tabs = (text: string) => parseTabSettings(utf8(text), 'paid.yaml')
+
+  it('says what a bit costs, and nothing of routes', () => {
+    const settings = tabs(`hosts: [relay.example]\naccounts: ${accounts}\nprice: "0.00000000001"`)
+    assert.deepEqual(settings.routes, [{ match: '/pay/*', per: 'bit', price: '0.00000000001', pay: undefined }])
+    assert.throws(() => tabs(`hosts: [relay.example]\naccounts: ${accounts}\nper: once`), {
+      code: 'ERR_SETTINGS_INVALID',
+    })
+  })
+
+  it('has a price', () => {
+    const wrong = { code: 'ERR_SETTINGS_INVALID', message: /in paid.yaml, price/ }
+    assert.throws(() => tabs(`hosts: [relay.example]\naccounts: ${accounts}`), wrong)
   })
 })

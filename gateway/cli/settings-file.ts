@@ -3,7 +3,7 @@ import { parse, YAMLError } from 'yaml'
 import { z } from 'zod'
 import { CommandError } from '../../effects/command-error.ts'
 import { fromUtf8 } from '../../protocol/bytes.ts'
-import { gatewaySettingsSchema } from '../settings.ts'
+import { gatewaySettingsSchema, priceSchema } from '../settings.ts'
 
 /** Settings with a thousand routes are about 100 KiB. */
 export const SETTINGS_BYTES_MAX = 1024 * 1024
@@ -32,8 +32,24 @@ const fileSchema = gatewaySettingsSchema.extend({
 
 export type GatewayFile = z.infer<typeof fileSchema>
 
+/** Of what flows elsewhere: who pays says so at one path, and all of it has one price, for a bit. */
+const tabSchema = gatewaySettingsSchema
+  .omit({ routes: true, per: true, donation: true })
+  .extend({ database: fileSchema.shape.database, price: priceSchema })
+  .transform(({ price, pay, ...settings }) => ({
+    ...settings,
+    routes: [{ match: '/pay/*', per: 'bit' as const, price, pay }],
+  }))
+
+export type TabSettings = z.infer<typeof tabSchema>
+
 /** @throws ERR_SETTINGS_INVALID naming the place */
-export const parseSettingsFile = (content: Uint8Array, name: string): GatewayFile => {
+export const parseSettingsFile = (content: Uint8Array, name: string): GatewayFile => parseAs(fileSchema, content, name)
+
+/** @throws ERR_SETTINGS_INVALID naming the place */
+export const parseTabSettings = (content: Uint8Array, name: string): TabSettings => parseAs(tabSchema, content, name)
+
+const parseAs = <Value>(schema: z.ZodType<Value>, content: Uint8Array, name: string): Value => {
   let value: unknown
   try {
     value = parse(fromUtf8(content), { maxAliasCount: ALIASES_MAX, schema: 'core' })
@@ -41,7 +57,7 @@ export const parseSettingsFile = (content: Uint8Array, name: string): GatewayFil
     const why = error instanceof YAMLError ? error.message.split('\n', 1)[0] : 'it is not UTF-8'
     throw new CommandError('ERR_SETTINGS_INVALID', `${name} is not YAML: ${why}`)
   }
-  const parsed = fileSchema.safeParse(value)
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new CommandError(

@@ -7,6 +7,7 @@ import { serveHttp } from '../../effects/http-server.ts'
 import type { Address } from '../../effects/network.ts'
 import { spliceSockets } from '../../effects/splice-node.ts'
 import { createPeerPlaces } from '../../protocol/place.ts'
+import type { Payments } from '../allowance.ts'
 import { createRelay, type Relay } from '../index.ts'
 import { type RelaySettings, relaySettingsSchema } from '../settings.ts'
 
@@ -31,15 +32,28 @@ const optionsSchema = z.object({
   joinsPerMinute: whole(1, 1_000_000).optional(),
   requestsPerMinute: whole(1, 1_000_000).optional(),
   freeBytes: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+  paid: z.string().min(1).optional(),
   drain: whole(0, 86_400).default(30),
 })
 
 /** HTTP connections may be silent for as long as a request may wait for news, and a little longer. */
 const HTTP_IDLE_MS = 60_000
 
-export const addServeCommand = (relay: Command, { action }: CommandContext): void => {
-  relay
-    .command('serve')
+export interface RunningPayments extends Payments {
+  /** Follows what is paid in, until the signal aborts. @throws what makes it stop */
+  run(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** From a file of settings to whoever charges by them; a relay holds no money itself. */
+export type OpenPayments = (session: Session, config: string) => Promise<RunningPayments>
+
+/** @param openPayments without it all that passes is free, or does not pass */
+export const addServeCommand = (relay: Command, { action }: CommandContext, openPayments?: OpenPayments): void => {
+  const command = relay.command('serve')
+  if (openPayments)
+    command.option('--paid <file>', 'prices and accounts, as YAML: bytes beyond the free ones (none) are paid for')
+  command
     .description('let those who share a code send to each other, until stopped')
     .option('--host <host>', 'address to listen on; :: for IPv6 and IPv4 (default: 127.0.0.1)')
     .option('--port <port>', 'port of HTTP; 0 lets the system choose (default: 4370)')
@@ -64,16 +78,39 @@ started anew goes on with them. The log holds no address.
 Example:
   chrove relay serve --host :: --home ./relay`,
     )
-    .action(action(serve, { logLevel: 'info' }))
+    .action(action((session, given: unknown) => serve(session, given, openPayments), { logLevel: 'info' }))
 }
 
-const serve = async (session: Session, given: unknown): Promise<undefined> => {
-  const { http, drainMs, settings } = readOptions(given)
-  const relay = await createRelay({ ...session.effects, splice: spliceSockets }, settings)
+const serve = async (session: Session, given: unknown, open: OpenPayments | undefined): Promise<undefined> => {
+  const { paid, ...options } = readOptions(given)
+  const payments = paid === undefined ? undefined : await open?.(session, paid)
   try {
-    await answer(session, relay, http, settings, drainMs)
+    await serveOn(session, options, payments)
+  } finally {
+    await payments?.close()
+  }
+}
+
+const serveOn = async (
+  session: Session,
+  { http, drainMs, settings }: Omit<ServeOptions, 'paid'>,
+  payments: RunningPayments | undefined,
+): Promise<void> => {
+  const relay = await createRelay(
+    { ...session.effects, splice: spliceSockets, ...(payments && { payments }) },
+    settings,
+  )
+  const failing = new AbortController()
+  const until = AbortSignal.any([session.signal, failing.signal])
+  const enough = new AbortController()
+  const charging = payments?.run(enough.signal).catch((error: unknown) => failing.abort(error))
+  try {
+    await answer(session, relay, http, settings, drainMs, until)
+    if (failing.signal.aborted) throw failing.signal.reason
   } finally {
     await relay.close()
+    enough.abort()
+    await charging
   }
 }
 
@@ -83,6 +120,7 @@ const answer = async (
   http: Address,
   { connectionsMax, trustedProxies }: RelaySettings,
   drainMs: number,
+  until: AbortSignal,
 ): Promise<void> => {
   const placeOf = createPeerPlaces(trustedProxies)
   const options = { idleMs: HTTP_IDLE_MS, connectionsMax, placeOf }
@@ -94,7 +132,7 @@ const answer = async (
       json: { url, ports: relay.ports },
       text: `${url}\nData passes through ports ${relay.ports.join(', ')}. Stop with Ctrl-C.`,
     })
-    await relay.run(session.signal)
+    await relay.run(until)
     if (relay.pairs() > 0) session.say(`${relay.pairs()} connections are under way; Ctrl-C again breaks them off`)
     await relay.drain(drainMs)
   } finally {
@@ -105,20 +143,22 @@ const answer = async (
 interface ServeOptions {
   readonly http: Address
   readonly drainMs: number
+  readonly paid: string | undefined
   readonly settings: RelaySettings
 }
 
 const readOptions = (given: unknown): ServeOptions => {
   const options = check(optionsSchema, given)
-  const { host, port, ports, drain, idle, trustProxy, channelsPerAddress, ...same } = options
+  const { host, port, ports, drain, idle, trustProxy, channelsPerAddress, paid, freeBytes, ...same } = options
   const settings = {
     tcp: { host, ports },
     trustedProxies: trustProxy,
     idleSeconds: idle,
     channelsPerPlaceMax: channelsPerAddress,
+    freeBytes: freeBytes ?? (paid === undefined ? undefined : 0),
     ...same,
   }
-  return { http: { host, port }, drainMs: drain * 1000, settings: check(relaySettingsSchema, settings) }
+  return { http: { host, port }, drainMs: drain * 1000, paid, settings: check(relaySettingsSchema, settings) }
 }
 
 const check = <Value>(schema: z.ZodType<Value>, value: unknown): Value => {

@@ -48,6 +48,11 @@ export interface JoinOptions {
   readonly streams: number
   /** The sender's choice. */
   readonly suite?: SuiteName
+  /**
+   * Pays for what passes, at a relay that charges: asked before each time the streams are opened.
+   * @param url for `POST`, which takes payments as `docs/vouchers.md` says
+   */
+  readonly pay?: (url: string, signal: AbortSignal) => Promise<void>
   /** Told of a sender's code as soon as somebody can join with it. */
   readonly onCode?: (code: string) => void
   /** Ends the waiting for the other end, which has no bound of its own. */
@@ -234,7 +239,7 @@ const leave = async (door: RelayDoor, joined: JoinAnswer, isWrong: boolean): Pro
 /** SEED 003, steps 11 to 18. */
 const createLink = (
   effects: RelayClientEffects,
-  { relay, role }: JoinOptions,
+  { relay, role, pay }: JoinOptions,
   door: RelayDoor,
   joined: JoinAnswer,
   { session, streams: count }: AgreedLink,
@@ -282,7 +287,9 @@ const createLink = (
         () => {},
       )
       try {
-        return await connectAll(failing, AbortSignal.any([failing.signal, ...(signal ? [signal] : [])]))
+        const enough = AbortSignal.any([failing.signal, ...(signal ? [signal] : [])])
+        await pay?.(door.payUrl(channel), enough)
+        return await connectAll(failing, enough)
       } catch (error) {
         closeAll()
         throw error

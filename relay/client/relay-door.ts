@@ -17,6 +17,8 @@ import { RelayClientError, type RelayClientErrorCode } from './errors.ts'
 export interface RelayDoor {
   join(request: JoinRequest, signal?: AbortSignal): Promise<JoinAnswer>
   post(request: ChannelRequest, signal?: AbortSignal): Promise<ChannelView>
+  /** Where one pays for what passes on a channel. */
+  payUrl(channel: string): string
 }
 
 /** Beyond what the relay itself may wait. */
@@ -52,6 +54,7 @@ export const createRelayDoor = (network: Pick<Network, 'fetch'>, relay: string):
 
   return {
     join: (request, signal) => ask('/join', request, joinAnswerSchema, signal),
+    payUrl: (channel) => `${base}/pay/${channel}`,
     post: (request, signal) => ask('/channel', request, channelStateSchema, signal),
   }
 }
