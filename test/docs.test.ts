@@ -32,6 +32,8 @@ const runElsewhere = [
   'npm run bench -- gateway',
   // Its file names a service and nodes of the reader's.
   'npm run chrove -- gateway --config gateway.yaml --home ./my-vendor',
+  // So does this one's.
+  'npm run chrove -- relay serve --paid paid.yaml --free-bytes 100000000 --home ./my-relay',
   'npm run bench -- relay',
   // test/anvil.ts starts it; here it stands in for the chains of docs/deploy.md.
   'npx anvil',
