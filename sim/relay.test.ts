@@ -114,14 +114,14 @@ describe('a relay in the simulator', () => {
   })
 
   it('joins two or tells both, through crashes, partitions, lost messages and intruders', async () => {
-    const reached = await campaign(plansOf(honest, troublesOf(honest), fc.boolean()), { runs: 8, seed: 22 })
+    const reached = await campaign(plansOf(honest, troublesOf(honest), fc.boolean()), { runs: 7, seed: 22 })
     const wanted = ['sent whole', 'received whole', 'received ERR_WRONG_CODE', 'sent ERR_WRONG_CODE']
     const troubles = ['crash', 'partition', 'intruded', 'relay.burned', 'party.again', 'sent ERR_PEER_ABSENT']
     assert.deepEqual(missing(reached, [...wanted, ...troubles]), [])
   })
 
   it('that is hostile reads nothing, changes nothing unnoticed, and can only break off', async () => {
-    const reached = await campaign(plansOf(hostile, troublesOf(hostile), fc.boolean()), { runs: 10, seed: 3 })
+    const reached = await campaign(plansOf(hostile, troublesOf(hostile), fc.boolean()), { runs: 8, seed: 3 })
     const wanted = ['sent whole', 'received whole', 'received ERR_WRONG_CODE', 'received ERR_STREAM_FORGED']
     assert.deepEqual(missing(reached, wanted), [])
   })
