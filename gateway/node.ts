@@ -40,6 +40,8 @@ export const meterNode = (gateway: Gateway, createSha256: () => Sha256): NodeMid
     const own = gateway.own(incoming, () => readText(request))
     if (own) return send(response, await own)
     const use = await gateway.admit(incoming)
+    // Nobody tells again that the response has closed.
+    if (response.destroyed || request.aborted) return use?.release()
     if (use) takeOver(response, use, () => request.aborted || isWrong())
     next()
   }
