@@ -30,3 +30,50 @@ export const actionsOf =
     weight,
     arbitrary: fc.record({ do: fc.constant(name), ...fields }) as unknown as fc.Arbitrary<Action>,
   })
+
+/**
+ * Lists of exactly so many commands, which shrink to any part of them. fast-check's own lists would be half as long
+ * on average, and shrink from one end only.
+ */
+class CommandList<Command> extends fc.Arbitrary<readonly Command[]> {
+  readonly #command: fc.Arbitrary<Command>
+  readonly #length: number
+  constructor(command: fc.Arbitrary<Command>, length: number) {
+    super()
+    this.#command = command
+    this.#length = length
+  }
+
+  override generate(random: fc.Random): fc.Value<readonly Command[]> {
+    return new fc.Value(
+      Array.from({ length: this.#length }, () => this.#command.generate(random, undefined).value),
+      undefined,
+    )
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is readonly Command[] {
+    return Array.isArray(value)
+  }
+
+  /** Leaves out ever smaller pieces. */
+  override shrink(list: readonly Command[]): fc.Stream<fc.Value<readonly Command[]>> {
+    const pieces = function* () {
+      for (let size = Math.ceil(list.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+        for (let from = 0; from < list.length; from += size) {
+          yield new fc.Value([...list.slice(0, from), ...list.slice(from + size)] as readonly Command[], undefined)
+        }
+      }
+    }
+    return fc.stream(pieces())
+  }
+}
+
+export const commandsOf = <Command>(command: fc.Arbitrary<Command>, length: number): fc.Arbitrary<readonly Command[]> =>
+  new CommandList(command, length)
+
+/** Actions, each with how long nothing else is begun after it, seconds. */
+export const paused = <Action extends object>(
+  actions: readonly Weighted<Action>[],
+  secondsMax: number,
+): fc.Arbitrary<Action & { readonly pauseSeconds: number }> =>
+  fc.tuple(fc.oneof(...actions), seconds(secondsMax)).map(([chosen, pauseSeconds]) => ({ ...chosen, pauseSeconds }))

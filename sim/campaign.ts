@@ -3,12 +3,25 @@
  * trace, and one that breaks a property is shrunk to the fewest commands that still break it.
  */
 import fc from 'fast-check'
-import { commandList, type Command } from './commands.ts'
-import { runMarket, type Outcome } from './run.ts'
+import type { Outcome } from './outcome.ts'
 import { firstDifference } from './trace.ts'
 import type { Ground } from './world/deployment.ts'
-import { addReached, REACHABLE, type Reachable, type Reached } from './world/reached.ts'
+import { addReached, type Reachable, type Reached } from './world/reached.ts'
 import type { Breach, Sabotage } from './world/world.ts'
+
+/** A kind of world, with what can happen in it. */
+export interface Scenario<Command = never> {
+  readonly name: string
+  readonly commandList: (length: number) => fc.Arbitrary<readonly Command[]>
+  readonly run: (ground: Ground, plan: Plan<Command>, sabotage: Sabotage) => Promise<Outcome>
+  /** What its runs should come by. */
+  readonly reachable: readonly Reachable[]
+}
+
+export interface Plan<Command> {
+  readonly seed: number
+  readonly commands: readonly Command[]
+}
 
 export interface Failure extends Breach {
   readonly seed: number
@@ -45,7 +58,8 @@ export const NOTHING: Totals = { runs: 0, commands: 0, virtualSeconds: 0, events
 const SHRINK_RUNS_MAX = 40
 
 /** What was never reached. */
-export const unreached = (reached: Reached): readonly Reachable[] => REACHABLE.filter((name) => !reached[name])
+export const unreached = ({ reachable }: Pick<Scenario, 'reachable'>, reached: Reached): readonly Reachable[] =>
+  reachable.filter((name) => !reached[name])
 
 class Broken extends Error {
   readonly outcome: Outcome
@@ -58,15 +72,15 @@ class Broken extends Error {
 }
 
 /** Runs one case, twice; tells what broke. */
-const attempt = async (
+const attempt = async <Command>(
+  { run }: Scenario<Command>,
   ground: Ground,
-  seed: number,
-  commands: readonly Command[],
+  plan: Plan<Command>,
   { sabotage = {}, once = false }: CampaignOptions,
 ): Promise<{ readonly outcome: Outcome; readonly breach: Breach | undefined }> => {
-  const outcome = await runMarket(ground, { seed, commands }, sabotage)
+  const outcome = await run(ground, plan, sabotage)
   if (outcome.breach || once) return { outcome, breach: outcome.breach }
-  const again = await runMarket(ground, { seed, commands }, sabotage)
+  const again = await run(ground, plan, sabotage)
   const difference = firstDifference(outcome.trace, again.trace)
   return {
     outcome,
@@ -78,7 +92,8 @@ const attempt = async (
  * Runs one seed, or one shrunk case of it.
  * @param path of a failure that was found before
  */
-export const runSeed = async (
+export const runSeed = async <Command>(
+  scenario: Scenario<Command>,
   ground: Ground,
   seed: number,
   options: CampaignOptions,
@@ -87,13 +102,13 @@ export const runSeed = async (
   let totals = NOTHING
   let broken: Broken | undefined
   let attempts = 0
-  const property = fc.asyncProperty(commandList(options.length), async (commands) => {
+  const property = fc.asyncProperty(scenario.commandList(options.length), async (commands) => {
     // fast-check goes on to the neighbours of a case that is repeated.
     if (path !== undefined && attempts > 0) return
     // Shrinking ends here: what was found by then is small enough to read.
     if (broken && attempts >= (options.shrinkRunsMax ?? SHRINK_RUNS_MAX)) return
     attempts++
-    const { outcome, breach } = await attempt(ground, seed, commands, options)
+    const { outcome, breach } = await attempt(scenario, ground, { seed, commands }, options)
     if (!broken) totals = count(totals, outcome)
     // Another property that a smaller case breaks is another failure.
     if (!breach || (broken && broken.breach.property !== breach.property)) return
@@ -115,7 +130,7 @@ export const runSeed = async (
     path: foundPath,
     commands: commands.length,
     ...breach,
-    replay: `npm run sim -- --replay ${seed}:${foundPath} --commands ${options.length}`,
+    replay: `npm run sim -- --world ${scenario.name} --replay ${seed}:${foundPath} --commands ${options.length}`,
     story: outcome.story,
   }
   return { ...totals, failures: [failure] }

@@ -3,7 +3,7 @@
  * plans are named by numbers that wrap around, so that every command means something in every state.
  */
 import fc from 'fast-check'
-import { actionsOf, seconds, some, type Weighted } from './arbitraries.ts'
+import { actionsOf, commandsOf, paused, seconds, some, type Weighted } from './arbitraries.ts'
 import { moneyActions, type MoneyAction } from './money-commands.ts'
 
 /** Machines that can crash and whose clocks can jump. */
@@ -129,43 +129,4 @@ const actions: readonly Weighted<Action>[] = [
   action(1, 'garbage', { vendor: some }),
 ]
 
-const command: fc.Arbitrary<Command> = fc
-  .tuple(fc.oneof(...actions), seconds(30))
-  .map(([chosen, pauseSeconds]) => ({ ...chosen, pauseSeconds }))
-
-/**
- * Lists of exactly so many commands, which shrink to any part of them. fast-check's own lists would be half as long
- * on average, and shrink from one end only.
- */
-class CommandList extends fc.Arbitrary<readonly Command[]> {
-  readonly #length: number
-  constructor(length: number) {
-    super()
-    this.#length = length
-  }
-
-  override generate(random: fc.Random): fc.Value<readonly Command[]> {
-    return new fc.Value(
-      Array.from({ length: this.#length }, () => command.generate(random, undefined).value),
-      undefined,
-    )
-  }
-
-  override canShrinkWithoutContext(value: unknown): value is readonly Command[] {
-    return Array.isArray(value)
-  }
-
-  /** Leaves out ever smaller pieces. */
-  override shrink(list: readonly Command[]): fc.Stream<fc.Value<readonly Command[]>> {
-    const pieces = function* () {
-      for (let size = Math.ceil(list.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-        for (let at = 0; at < list.length; at += size) {
-          yield new fc.Value([...list.slice(0, at), ...list.slice(at + size)] as readonly Command[], undefined)
-        }
-      }
-    }
-    return fc.stream(pieces())
-  }
-}
-
-export const commandList = (length: number): fc.Arbitrary<readonly Command[]> => new CommandList(length)
+export const commandList = (length: number): fc.Arbitrary<readonly Command[]> => commandsOf(paused(actions, 30), length)

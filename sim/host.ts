@@ -34,6 +34,10 @@ export interface SimHost {
   crashAfterWrites(count: number): void
   /** Moves the host's clock. */
   jumpClock(ms: number): void
+  /** @see Disk.states */
+  states(): number
+  /** @see Disk.restore */
+  restore(state: number): void
   /** @see Disk.inspect */
   inspect(database: string, sql: string): readonly unknown[]
 }
@@ -77,6 +81,8 @@ export const createSimHost = (parts: HostParts, name: string, clockErrors: Clock
       jumpedMs += ms
       clock?.jump(ms)
     },
+    states: () => disk.states(),
+    restore: (state) => disk.restore(state),
     inspect: (database, sql) => disk.inspect(database, sql),
   }
 }

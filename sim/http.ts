@@ -9,7 +9,7 @@ export interface Caller {
 }
 
 /** Everything chance decides about one exchange, drawn at once so that what happens in it shifts no other draw. */
-const drawFate = ({ random, faults, delayMs }: Internet) => ({
+export const drawFate = ({ random, faults, delayMs }: Internet) => ({
   requestLost: random.chance(faults.rate('request-loss')),
   responseLost: random.chance(faults.rate('response-loss')),
   duplicated: random.chance(faults.rate('duplicate')),
@@ -33,7 +33,7 @@ const readBody = async (response: Response, bytesMax: number): Promise<Uint8Arra
   return Uint8Array.from(Buffer.concat(pieces))
 }
 
-const unreachable = () => new NetworkError('ERR_NETWORK_UNREACHABLE', 'the host cannot be reached')
+export const unreachable = () => new NetworkError('ERR_NETWORK_UNREACHABLE', 'the host cannot be reached')
 
 /** @throws NetworkError, or the signal's reason */
 export const exchange = async (

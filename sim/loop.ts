@@ -24,6 +24,8 @@ export interface Loop {
    * @throws what the operation throws; ERR_SIM_NESTED when called from inside one
    */
   external<T>(operation: () => Promise<T>): Promise<T>
+  /** Whether what runs now is the work of an external operation. */
+  isInsideExternal(): boolean
   /**
    * Runs events until none is left, or up to and including a time, at which the clock then stands.
    * @throws ERR_SIM_FAILED when a task threw or a rejection was not handled
@@ -107,6 +109,7 @@ export const createLoop = (): Loop => {
         })
       })
     },
+    isInsideExternal: () => insideExternal,
     run: async (until) => {
       const endMs = until === 'idle' ? Infinity : until.timeMs
       await drive(endMs, () => false)

@@ -1,10 +1,36 @@
 /** `npm run sim`: runs the simulator and tells what it found. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { addTotals, NOTHING, runSeed, unreached, type Failure, type Totals } from './campaign.ts'
+import { addTotals, NOTHING, runSeed, unreached, type Failure, type Scenario, type Totals } from './campaign.ts'
+import { meteredScenario } from './metered/run.ts'
 import { mutants } from './mutants/index.ts'
+import { meteredMutants } from './mutants/metered.ts'
+import type { Mutant } from './mutants/mutant.ts'
 import { parseCase, parseSavedSeeds } from './saved-seeds.ts'
-import { openGround } from './world/deployment.ts'
+import { marketScenario } from './run.ts'
+import { openGround, type Ground } from './world/deployment.ts'
+import type { CampaignOptions } from './campaign.ts'
+
+interface SimulatedWorld {
+  readonly scenario: Pick<Scenario, 'name' | 'reachable'>
+  readonly run: (ground: Ground, seed: number, options: CampaignOptions, path?: string) => Promise<Totals>
+  readonly mutants: Readonly<Record<string, Mutant>>
+  /** File of cases that once failed. */
+  readonly saved: string
+}
+
+const worldOf = <Command>(
+  scenario: Scenario<Command>,
+  rest: Pick<SimulatedWorld, 'mutants' | 'saved'>,
+): SimulatedWorld => ({
+  ...{ ...rest, scenario },
+  run: (...parameters) => runSeed(scenario, ...parameters),
+})
+
+const worlds: Readonly<Record<string, SimulatedWorld>> = {
+  market: worldOf(marketScenario, { mutants, saved: 'seeds.txt' }),
+  gateway: worldOf(meteredScenario, { mutants: meteredMutants, saved: 'gateway-seeds.txt' }),
+}
 
 const RUNS = 20
 const COMMANDS = 100
@@ -12,21 +38,23 @@ const STORY_LINES = 60
 
 const usage = `Usage: npm run sim -- [options]
 
-Runs vendors, buyers, a directory and an adversary, the real services, under faults, and checks that no property
-breaks. Run n of seed s is the only run of seed s + n - 1. Each is done twice and must do the same.
+Runs real services under faults, and checks that no property breaks: a market of vendors, buyers and a directory, or
+a gateway with the clients that pay it for each request, both with somebody who means no good. Run n of seed s is the only run of seed s + n - 1. Each is done twice and must do the same.
 
   --runs N          how many runs (${RUNS})
   --seed S          seed of the first one (1)
   --commands N      commands of each run (${COMMANDS})
-  --world NAME      market, the only one so far
+  --world NAME      market (what runs unless you say otherwise) or gateway
   --replay CASE     repeat one case: a seed, or seed:path as a failure prints it
-  --mutant NAME     put a bug in, to see that it is found: ${Object.keys(mutants).join(', ')}
+  --mutant NAME     put a bug in, to see that it is found; of market: ${Object.keys(mutants).join(', ')};
+                    of gateway: ${Object.keys(meteredMutants).join(', ')}
   --once            do each run once, without comparing traces
   --json            one JSON object on standard output
   --help            this text
 
 Examples:
   npm run sim -- --runs 100 --seed 7
+  npm run sim -- --world gateway --runs 5 --seed 7
   npm run sim -- --replay 7:0:3 --json
   npm run sim -- --mutant vendor-ignores-cancel --runs 10
 `
@@ -58,16 +86,18 @@ const main = async (): Promise<number> => {
     process.stdout.write(usage)
     return 0
   }
-  if (values.world !== 'market') throw new UsageError('--world is market, the only one so far')
+  const world = Object.hasOwn(worlds, values.world) ? worlds[values.world] : undefined
+  if (!world) throw new UsageError(`--world is ${Object.keys(worlds).join(' or ')}`)
   const runs = whole('runs', values.runs, 10_000_000)
   const seed = whole('seed', values.seed, 2_000_000_000)
   const commands = whole('commands', values.commands, 10_000)
   const repeated = values.replay === undefined ? undefined : parseCase(values.replay)
   if (values.replay !== undefined && !repeated) throw new UsageError('--replay is a seed, or seed:path')
-  const mutant = values.mutant === undefined ? undefined : mutants[values.mutant]
-  if (values.mutant !== undefined && !mutant) throw new UsageError(`there is no mutant ${values.mutant}`)
+  const mutant = values.mutant === undefined ? undefined : world.mutants[values.mutant]
+  if (values.mutant !== undefined && !mutant)
+    throw new UsageError(`the world ${values.world} has no mutant ${values.mutant}`)
 
-  const saved = parseSavedSeeds(readFileSync(new URL('seeds.txt', import.meta.url), 'utf8'))
+  const saved = parseSavedSeeds(readFileSync(new URL(world.saved, import.meta.url), 'utf8'))
   const cases = repeated
     ? [{ ...repeated, commands }]
     : [
@@ -87,7 +117,7 @@ const main = async (): Promise<number> => {
   for (const each of cases) {
     if (stopping) break
     const how = { length: each.commands, once: values.once, ...(mutant && { sabotage: mutant.sabotage }) }
-    totals = addTotals(totals, await runSeed(ground, each.seed, how, each.path))
+    totals = addTotals(totals, await world.run(ground, each.seed, how, each.path))
     tellProgress(totals, cases.length, seconds(startedMs))
   }
   if (process.stderr.isTTY) process.stderr.write('\n')
@@ -97,8 +127,10 @@ const main = async (): Promise<number> => {
   if (values.json) {
     const { runs: done, failures, reached, virtualSeconds } = totals
     const result = { ok, runs: done, seed, commands: totals.commands, virtualSeconds, failures, reached }
-    process.stdout.write(`${JSON.stringify({ ...result, unreached: unreached(reached), seconds: tookSeconds })}\n`)
-  } else process.stdout.write(report(totals, tookSeconds))
+    process.stdout.write(
+      `${JSON.stringify({ ...result, unreached: unreached(world.scenario, reached), seconds: tookSeconds })}\n`,
+    )
+  } else process.stdout.write(report(world, totals, tookSeconds))
   return ok ? 0 : 1
 }
 
@@ -125,8 +157,12 @@ const storyOf = ({ property, message, seed, commands, story, replay }: Failure):
   ].join('\n')
 }
 
-const report = ({ runs, commands, virtualSeconds, events, failures, reached }: Totals, took: number): string => {
-  const never = unreached(reached)
+const report = (
+  { scenario }: SimulatedWorld,
+  { runs, commands, virtualSeconds, events, failures, reached }: Totals,
+  took: number,
+): string => {
+  const never = unreached(scenario, reached)
   const counts = Object.entries(reached).map(([name, count]) => `  ${String(count).padStart(7)}  ${name}`)
   return [
     ...failures.map(storyOf),

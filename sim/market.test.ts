@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { runSeed } from './campaign.ts'
+import { marketScenario } from './run.ts'
 import { openGround, type Ground } from './world/deployment.ts'
 import { addReached, REACHABLE, type Reached } from './world/reached.ts'
 
@@ -18,7 +19,7 @@ describe('the market', () => {
 
   for (const seed of SEEDS) {
     it(`keeps every property through ${COMMANDS} commands and faults, twice the same (npm run sim -- --commands ${COMMANDS} --replay ${seed})`, async () => {
-      const totals = await runSeed(ground, seed, { length: COMMANDS })
+      const totals = await runSeed(marketScenario, ground, seed, { length: COMMANDS })
       const [failure] = totals.failures
       const story = failure?.story.join('\n') ?? ''
       assert.equal(failure, undefined, `${failure?.property}: ${failure?.message}\n${failure?.replay}\n${story}`)

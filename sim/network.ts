@@ -3,7 +3,9 @@
  * go wrong on the way. Transport security is not simulated: https is http here.
  */
 import { NetworkError, type Network } from '../effects/network.ts'
+import type { Streams } from '../effects/streams.ts'
 import { exchange } from './http.ts'
+import { openStream } from './http-stream.ts'
 import { createInternet, occupy, type HttpHandler, type InternetParts } from './internet.ts'
 import type { Life } from './life.ts'
 import { connect, listen } from './tcp.ts'
@@ -11,7 +13,7 @@ import { connect, listen } from './tcp.ts'
 export type { HttpHandler } from './internet.ts'
 
 /** One host's door, for one incarnation of it. */
-export interface HostNetwork extends Network {
+export interface HostNetwork extends Network, Streams {
   /** The host's address. */
   readonly ip: string
   /**
@@ -51,6 +53,7 @@ export const createSimNetwork = (parts: InternetParts): SimNetwork => {
       return {
         ip: machine.ip,
         fetch: (request, limits) => exchange(internet, caller, request, limits),
+        open: (request, limits) => openStream(internet, caller, request, limits),
         connect: (...parameters) => connect(internet, caller, ...parameters),
         listen: (address, accept) => listen(internet, caller, address, accept),
         serve: (port, handler) => {

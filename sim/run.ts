@@ -2,8 +2,9 @@
 import { registryCall } from '../chain/contracts.ts'
 import type { ChroveEvent } from '../chain/events.ts'
 import { ZERO_ADDRESS } from '../chain/types.ts'
-import type { Command } from './commands.ts'
-import { SimulationError } from './errors.ts'
+import { commandList, type Command } from './commands.ts'
+import type { Plan, Scenario } from './campaign.ts'
+import { breachOf, outcomeOf, type Outcome } from './outcome.ts'
 import { createSimNativeJose } from './jose.ts'
 import { createPerformer } from './perform.ts'
 import { checkAuthority } from './properties/authority.ts'
@@ -16,29 +17,13 @@ import { checkPurchases } from './properties/purchases.ts'
 import { retell } from './properties/retell.ts'
 import { checkVendorStores } from './properties/vendor-store.ts'
 import { checkViews } from './properties/views.ts'
-import type { Trace } from './trace.ts'
 import { hireCaretaker } from './world/caretaker.ts'
 import type { Ground } from './world/deployment.ts'
 import { openMarketWorld, type Market } from './world/market.ts'
 import { planOf, type MarketModel } from './world/model.ts'
-import type { Reachable, Reached } from './world/reached.ts'
+import { REACHABLE, type Reachable } from './world/reached.ts'
 import { registeredForm } from '../vendor/keys.ts'
 import type { Breach, Sabotage, World } from './world/world.ts'
-
-export interface Plan {
-  readonly seed: number
-  readonly commands: readonly Command[]
-}
-
-export interface Outcome {
-  readonly breach: Breach | undefined
-  readonly story: readonly string[]
-  readonly trace: Trace
-  readonly reached: Reached
-  readonly commands: number
-  readonly virtualSeconds: number
-  readonly events: number
-}
 
 /** The contract's balance is looked at after so many commands. */
 const COMMANDS_PER_LOOK = 10
@@ -53,11 +38,7 @@ const ARRIVAL_MS = 10_000
 /** While checks need the chain to stand still. */
 const NO_BLOCKS_MS = 10 * RECOVERY_MS
 
-export const runMarket = async (
-  ground: Ground,
-  { seed, commands }: Plan,
-  sabotage: Sabotage = {},
-): Promise<Outcome> => {
+const runMarket = async (ground: Ground, { seed, commands }: Plan<Command>, sabotage: Sabotage): Promise<Outcome> => {
   let market: Market | undefined
   let done = 0
   let fault: Breach | undefined
@@ -92,6 +73,7 @@ export const runMarket = async (
   } catch (error) {
     fault = breachOf(error)
   }
+  if (market) reachAtEnd(market.world)
   return outcomeOf(market?.world, fault, done)
 }
 
@@ -99,18 +81,8 @@ const noKeys = (): never => {
   throw new Error('a checker makes no keys')
 }
 
-const breachOf = (error: unknown): Breach => {
-  if (!(error instanceof SimulationError)) throw error
-  const { code, message, cause } = error
-  if (code === 'ERR_SIM_FAILED') {
-    const where = cause instanceof Error ? (cause.stack ?? '').split('\n').slice(1, 4).join(' <') : ''
-    return { property: 'no program fails', message: `${message} ${where.replaceAll(/\s+/g, ' ')}` }
-  }
-  return { property: 'the world goes on', message: `${code}: ${message}` }
-}
-
-const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands: number): Outcome => {
-  if (!world) throw new Error(`the market did not open: ${fault?.message}`)
+/** What the chain tells at the end. */
+const reachAtEnd = (world: World): void => {
   for (const { events, market } of world.history.canonical()) {
     for (const event of events) for (const name of reachedBy(event, market)) world.reach(name)
   }
@@ -118,10 +90,6 @@ const outcomeOf = (world: World | undefined, fault: Breach | undefined, commands
   for (const order of market.orders.values()) {
     if (!order.cancelled && order.endsAt <= block.timestampSeconds) world.reach('order ended by itself')
   }
-  const { story, trace, reached, loop } = world
-  const breach = world.breached() ?? fault
-  const virtualSeconds = Math.round(world.elapsedMs() / 1000)
-  return { breach, story, trace, reached, commands, virtualSeconds, events: loop.eventsRun() }
 }
 
 /** @param market after the event's block */
@@ -202,4 +170,11 @@ const repairListings = async ({ world, vendors }: Market): Promise<void> => {
       await vendor.send('its keys again', call)
     }
   }
+}
+
+export const marketScenario: Scenario<Command> = {
+  name: 'market',
+  commandList,
+  run: runMarket,
+  reachable: REACHABLE,
 }

@@ -76,11 +76,27 @@ describe('an SQL database on a simulated disk', () => {
     const first = open(disk)
     await run(createTable(first.db))
     await run(add(first.db, 'a', 5))
-    const second = new Kysely<Tables>({ dialect: first.databases.dialect('ledger') })
-    await assert.rejects(run(balances(second)), { code: 'ERR_SIM_HOST' })
     await run(first.db.destroy())
     const again = new Kysely<Tables>({ dialect: first.databases.dialect('ledger') })
     assert.deepEqual(await run(balances(again)), { a: 5 })
+  })
+
+  it('is open twice: neither sees what the other has half done, and it stays until both have closed it', async () => {
+    const { disk, run } = createWorld()
+    const { db, databases } = open(disk)
+    await run(createTable(db))
+    const other = new Kysely<Tables>({ dialect: databases.dialect('ledger') })
+    const seen: unknown[] = []
+    const writing = db.transaction().execute(async (tx) => {
+      await tx.insertInto('balance').values({ account: 'a', amount: 1 }).execute()
+      const looking = balances(other).then((all) => seen.push(all))
+      await tx.insertInto('balance').values({ account: 'b', amount: 2 }).execute()
+      return { looking }
+    })
+    await run((await run(writing)).looking)
+    assert.deepEqual(seen, [{ a: 1, b: 2 }])
+    await run(db.destroy())
+    assert.deepEqual(await run(balances(other)), { a: 1, b: 2 })
   })
 
   it('holds after a crash at any write exactly what had been committed', async () => {
@@ -219,5 +235,21 @@ describe('files on a simulated disk', () => {
     life.end()
     const next = disk.mount(createLife())
     assert.equal(await run(next.files.exclusively('keyring', async () => 'free')), 'free')
+  })
+})
+
+describe('a backup', () => {
+  it('puts all files back to any state they were in', async () => {
+    const { disk, run } = createWorld()
+    const life = createLife()
+    const { files } = disk.mount(life)
+    const write = (text: string) => run(files.write('note', new TextEncoder().encode(text)))
+    for (const text of ['one', 'two', 'three']) await write(text)
+    assert.throws(() => disk.restore(1), { code: 'ERR_SIM_HOST' })
+    life.end()
+    disk.restore(1)
+    const read = async () => new TextDecoder().decode(await disk.mount(createLife()).files.read('note'))
+    assert.equal(await run(read()), 'one')
+    assert.equal(disk.states(), 5)
   })
 })

@@ -9,6 +9,7 @@ import { SimulationError } from './errors.ts'
 import { createSimFiles } from './files.ts'
 import type { Life } from './life.ts'
 import { mortalDialect } from './mortal-dialect.ts'
+import { createTurns, sharedDialect, type Turns } from './shared-dialect.ts'
 import type { Trace } from './trace.ts'
 
 export interface Disk {
@@ -21,6 +22,13 @@ export interface Disk {
   crashAfterWrites(count: number): void
   /** Writes so far. */
   writes(): number
+  /** How many states the files have been in, the first one empty. */
+  states(): number
+  /**
+   * Puts the files back to one of those states, as who restores a backup does.
+   * @throws ERR_SIM_HOST while the host runs
+   */
+  restore(state: number): void
   /** Rows that a query finds in a database as it stands, for checkers; none when there is no such database. */
   inspect(database: string, sql: string): readonly unknown[]
 }
@@ -29,7 +37,8 @@ export const createDisk = (host: string, trace: Trace): Disk => {
   const files = new Map<string, Uint8Array>()
   /** What a database holds while nobody has it open. */
   const images = new Map<string, Buffer>()
-  const opened = new Map<string, Sqlite.Database>()
+  const opened = new Map<string, { readonly database: Sqlite.Database; users: number }>()
+  const states: ReadonlyMap<string, Uint8Array>[] = [new Map()]
   let writes = 0
   let crashAt = Infinity
   let life: Life | undefined
@@ -39,25 +48,31 @@ export const createDisk = (host: string, trace: Trace): Disk => {
     if (writes >= crashAt) life?.end()
   }
 
-  /** Opens a database for an incarnation, until that closes it or dies. */
+  /** Opens a database for an incarnation, until all that opened it have closed it, or it dies. */
   const open = (name: string, mounted: Life) => {
-    if (opened.has(name)) throw new SimulationError('ERR_SIM_HOST', `${host} has database ${name} open already`)
-    const database = new Sqlite(images.get(name) ?? ':memory:')
-    opened.set(name, database)
-    database.pragma('foreign_keys = ON')
+    const known = opened.get(name)
+    if (known) known.users++
+    const entry = known ?? { database: new Sqlite(images.get(name) ?? ':memory:'), users: 1 }
+    const { database } = entry
     const save = () => {
-      forget()
+      if (opened.get(name) !== entry) return
+      opened.delete(name)
       if (database.inTransaction) database.exec('rollback')
       images.set(name, database.serialize())
       database.close()
-      opened.delete(name)
     }
-    const forget = mounted.onEnd(save)
+    if (!known) {
+      opened.set(name, entry)
+      database.pragma('foreign_keys = ON')
+      mounted.onEnd(save)
+    }
     const onWrite = (durable: boolean) => {
       if (durable) trace.add('sql', host, name, writes)
       wrote()
     }
-    return watch(database, onWrite, save)
+    return watch(database, onWrite, () => {
+      if (--entry.users === 0) save()
+    })
   }
 
   return {
@@ -65,13 +80,20 @@ export const createDisk = (host: string, trace: Trace): Disk => {
       if (life?.isAlive()) throw new SimulationError('ERR_SIM_HOST', `${host} already runs`)
       life = mounted
       crashAt = Infinity
+      const turns = new Map<string, Turns>()
       return {
         files: createSimFiles(files, mounted, (name) => {
           trace.add('file', host, name)
+          states.push(new Map(files))
           wrote()
         }),
         sql: {
-          dialect: (name) => mortalDialect(new SqliteDialect({ database: async () => open(name, mounted) }), mounted),
+          dialect: (name) => {
+            const dialect = new SqliteDialect({ database: async () => open(name, mounted) })
+            const ofName = turns.get(name) ?? createTurns()
+            turns.set(name, ofName)
+            return mortalDialect(sharedDialect(dialect, ofName), mounted)
+          },
         },
       }
     },
@@ -80,8 +102,16 @@ export const createDisk = (host: string, trace: Trace): Disk => {
       if (count <= 0) life?.end()
     },
     writes: () => writes,
+    states: () => states.length,
+    restore: (state) => {
+      if (life?.isAlive()) throw new SimulationError('ERR_SIM_HOST', `${host} runs`)
+      files.clear()
+      for (const [name, content] of states[state] ?? []) files.set(name, content)
+      states.push(new Map(files))
+      trace.add('restore', host, state)
+    },
     inspect: (name, sql) => {
-      const running = opened.get(name)
+      const running = opened.get(name)?.database
       if (running) return running.prepare(sql).all()
       const image = images.get(name)
       if (!image) return []

@@ -105,17 +105,32 @@ const miscounted = ({ sabotage, token }: World, { event }: Happening, { money, a
   return isPayout && isTwice ? 2n * amount : amount
 }
 
+/** What a plain transfer of the coin moves. */
+const flowsOfTransfer = ({ from, to, valueWei, succeeded }: Transaction): readonly Flow[] =>
+  succeeded
+    ? [
+        { account: from, money: ZERO_ADDRESS, amount: -valueWei },
+        { account: to, money: ZERO_ADDRESS, amount: valueWei },
+      ]
+    : []
+
 /**
  * Explains every balance from the transactions and events of the chain: start, payments, refunds, withdrawals and gas.
  * Blocks stand still meanwhile.
+ * @param pays who may send the coin without any contract: vendors that give credit back
  */
-export const checkMoney = async (world: World, { transactions, happenings }: Retold): Promise<void> => {
+export const checkMoney = async (
+  world: World,
+  { transactions, happenings }: Retold,
+  pays: readonly Address[] = [],
+): Promise<void> => {
   const { history, accounts, contracts, token } = world
   const [first] = history.canonical()
   if (!first) return
   await checkHeld(world)
   const known = [contracts.payments, contracts.registry, token.address]
-  if (transactions.some(({ to }) => !known.includes(to)))
+  const transfers = transactions.filter(({ to }) => !known.includes(to))
+  if (transfers.some(({ from }) => !pays.includes(from)))
     world.breach(PROPERTY, 'a transaction pays someone who is no contract of the market')
 
   for (const money of moneyOf(world)) {
@@ -130,6 +145,8 @@ export const checkMoney = async (world: World, { transactions, happenings }: Ret
       for (const flow of flowsOf(happening))
         if (flow.money === money) add(flow.account, miscounted(world, happening, flow))
     }
+    for (const { account, money: of, amount } of transfers.flatMap(flowsOfTransfer))
+      if (of === money) add(account, amount)
     // What Payments sent to itself it still holds.
     should.delete(contracts.payments)
     for (const [account, amount] of should) {

@@ -12,6 +12,7 @@ export interface Transaction {
   readonly from: Address
   readonly to: Address
   readonly feeWei: bigint
+  readonly valueWei: bigint
   readonly succeeded: boolean
   /** Undefined for other contracts. */
   readonly call: PaymentsCall | undefined
@@ -34,19 +35,20 @@ interface RawTransaction {
   readonly from: string
   readonly to: string
   readonly input: Hex
+  readonly value: string
 }
 
 /** Blocks stand still meanwhile. */
 export const retell = async ({ chain, history, contracts }: World): Promise<Retold> => {
   const rpc = createRpc(chain.node)
   const read = async (hash: Hash): Promise<Transaction> => {
-    const { from, to, input } = (await chain.node.request('eth_getTransactionByHash', [hash])) as RawTransaction
+    const { from, to, input, value } = (await chain.node.request('eth_getTransactionByHash', [hash])) as RawTransaction
     const receipt = await rpc.receipt(hash)
     if (!receipt) throw new Error('a mined transaction has no receipt')
     const { feeWei, succeeded } = receipt
     const [sender, receiver] = [parseAddress(from) as Address, parseAddress(to) as Address]
     const call = receiver === contracts.payments ? readCall(input) : undefined
-    return { hash, from: sender, to: receiver, feeWei, succeeded, call }
+    return { hash, from: sender, to: receiver, feeWei, valueWei: BigInt(value), succeeded, call }
   }
 
   const [first, ...blocks] = history.canonical()

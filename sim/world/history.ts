@@ -25,6 +25,8 @@ export interface History {
   canonical(): readonly HistoryBlock[]
   /** Records what is new on the chain; while it runs no reorg may. @returns blocks that are no longer on it */
   record(): Promise<readonly HistoryBlock[]>
+  /** How many blocks followed a transaction's when a reorg undid it, at the most; undefined for one that was never undone. */
+  depthUndone(transaction: string): number | undefined
 }
 
 interface RawHeader {
@@ -38,6 +40,7 @@ interface RawHeader {
 export const createHistory = (chain: SimChain, contracts: Contracts): History => {
   const rpc = createRpc(chain.node)
   const known = new Map<string, HistoryBlock>()
+  const depthsUndone = new Map<string, number>()
   let canonical: HistoryBlock[] = []
 
   const read = async (hash: string): Promise<SimBlock> => {
@@ -78,9 +81,14 @@ export const createHistory = (chain: SimChain, contracts: Contracts): History =>
       const ancestor = canonical.findIndex((entry) => entry.block.hash === block.hash)
       const kept = added.length === 0 || ancestor >= 0 ? canonical.slice(0, ancestor + 1) : []
       const undone = canonical.slice(kept.length)
+      for (const [at, { block: lost }] of undone.entries()) {
+        const depth = undone.length - 1 - at
+        for (const hash of lost.transactions) depthsUndone.set(hash, Math.max(depth, depthsUndone.get(hash) ?? 0))
+      }
       for (const each of added.toReversed()) kept.push(await remember(each))
       canonical = kept
       return undone
     },
+    depthUndone: (transaction) => depthsUndone.get(transaction),
   }
 }

@@ -1,5 +1,7 @@
 /** Which states of interest a run has reached: a simulator that never gets there proves nothing about them. */
 
+import { METERED_REACHABLE } from '../metered/reached.ts'
+
 export const REACHABLE = [
   'order paid',
   'order extended',
@@ -90,14 +92,14 @@ export const REACHABLE = [
   'reorg undid a refund',
 ] as const
 
-export type Reachable = (typeof REACHABLE)[number]
+export type Reachable = (typeof REACHABLE)[number] | (typeof METERED_REACHABLE)[number]
 
 /** How often each was reached. */
 export type Reached = Partial<Record<Reachable, number>>
 
 export const addReached = (sum: Reached, more: Reached): Reached => {
   const total = { ...sum }
-  for (const name of REACHABLE) {
+  for (const name of [...REACHABLE, ...METERED_REACHABLE]) {
     const count = (sum[name] ?? 0) + (more[name] ?? 0)
     if (count > 0) total[name] = count
   }

@@ -6,6 +6,10 @@ import type { Contracts } from '../../chain/events.ts'
 import type { Address } from '../../chain/types.ts'
 import type { Chain } from '../../effects/chain.ts'
 import type { IndexerEffects } from '../../indexer/index.ts'
+import type { PayingEffects } from '../../buyer/lib/paying/index.ts'
+import type { GatewayEffects } from '../../gateway/index.ts'
+import type { Rail } from '../../gateway/rail.ts'
+import type { EvmEffects } from '../../gateway/rails/evm/index.ts'
 import type { VendorEffects } from '../../vendor/index.ts'
 import { openSimChain, type Reorg, type SimChain } from '../chain.ts'
 import type { SimAccount } from '../edr.ts'
@@ -35,6 +39,10 @@ export interface Sabotage {
   readonly indexer?: (effects: IndexerEffects, random: SimRandom) => IndexerEffects
   readonly payer?: (chain: Chain) => Chain
   readonly till?: (effects: TillEffects) => TillEffects
+  readonly gateway?: (effects: GatewayEffects) => GatewayEffects
+  readonly evm?: (effects: EvmEffects) => EvmEffects
+  readonly rail?: (rail: Rail) => Rail
+  readonly paying?: (effects: PayingEffects) => PayingEffects
   /** The bookkeeper of the money property counts what is paid out to vendors twice, in the native coin or the token. */
   readonly countsPayoutsTwice?: boolean
   readonly countsTokenPayoutsTwice?: boolean
